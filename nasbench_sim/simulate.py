@@ -1,0 +1,389 @@
+"""The loop: strategy x oracle x clock -> trace, for many seeds in lockstep."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nasbench_sim.clock import Clock, in_sequence
+from nasbench_sim.errors import UserError
+from nasbench_sim.oracle import Observations, Oracle, Request, Task
+from nasbench_sim.randomness import Streams
+from nasbench_sim.spaces.space import Codes
+from nasbench_sim.strategies.strategy import Factory, Proposal, Strategy
+from nasbench_sim.trace import Trace
+
+IDLE = 1000  # proposals in a row that bring nothing new, after which a run has nothing left to find
+TRAIN = "train"
+
+
+def simulate(
+    task: Task,
+    strategy: Factory,
+    seed: int = 0,
+    *,
+    evaluations: int | None = None,
+    seconds: float | None = None,
+    workers: int | None = None,
+    name: str | None = None,
+    record: str = "improvements",
+) -> Trace:
+    """Run one strategy on one task under one budget with one seed; arguments as in ``simulate_many``."""
+    return simulate_many(
+        task,
+        strategy,
+        [seed],
+        evaluations=evaluations,
+        seconds=seconds,
+        workers=workers,
+        name=name,
+        record=record,
+    )[0]
+
+
+def simulate_many(
+    task: Task,
+    strategy: Factory,
+    seeds: Sequence[int],
+    *,
+    evaluations: int | None = None,
+    seconds: float | None = None,
+    workers: int | None = None,
+    name: str | None = None,
+    record: str = "improvements",
+) -> list[Trace]:
+    """Run one strategy with many seeds; the traces are those of one seed at a time, byte for byte.
+
+    Args:
+        task: the oracle and a budget.
+        strategy: called with the space and the run's streams, once per seed.
+        seeds: non-negative.
+        evaluations: overrides the task's budget.
+        seconds: overrides the task's budget of simulated seconds.
+        workers: overrides the task's.
+        name: of the strategy; its own choices are drawn from a stream of this name.
+        record: "improvements" of the incumbent (of the archive, with several objectives) or "all" evaluations.
+
+    Raises:
+        UserError: no budget at all, a budget that is not positive, or one that no single evaluation fits.
+    """
+    changes = {"evaluations": evaluations, "seconds": seconds, "workers": workers}
+    task = task.within(**{field: value for field, value in changes.items() if value is not None})
+    if task.evaluations is None and task.seconds is None:
+        raise UserError(f"the task {task.name} has no budget: give evaluations or seconds")
+    for what, amount in (
+        ("evaluations", task.evaluations),
+        ("seconds", task.seconds),
+        ("workers", task.workers),
+    ):
+        if amount is not None and not amount > 0:
+            raise UserError(f"a budget of {amount} {what} buys nothing: it must be positive")
+    if record not in ("improvements", "all"):
+        raise UserError(f"record is 'improvements' or 'all', not {record!r}")
+    label = name or _name(strategy)
+    runs = [_Run(task, strategy(task.oracle.space, Streams(seed, label)), seed, label, record) for seed in seeds]
+    if task.workers == 1:
+        _in_lockstep(task, runs)
+    else:
+        for run in runs:
+            _event_by_event(task, run)
+    return [run.trace() for run in runs]
+
+
+def _name(strategy: Factory) -> str:
+    while isinstance(strategy, partial):
+        strategy = strategy.func
+    return getattr(strategy, "__name__", type(strategy).__name__)
+
+
+class _Run:
+    """One run under way."""
+
+    def __init__(self, task: Task, strategy: Strategy, seed: int, name: str, record: str) -> None:
+        self.task, self.strategy, self.seed, self.name, self.record = task, strategy, seed, name, record
+        self.now = 0.0
+        self.busy_seconds = 0.0
+        self.setup_seconds = 0.0
+        self.count = 0
+        self.answered: dict[str, int] = {}
+        self.idle = 0
+        self.done = False
+        self.best = np.inf
+        self.memory: dict[tuple[str, float | None, int], npt.NDArray[np.bool_]] = {}
+        self.rows: list[tuple[int, float, Codes, npt.NDArray[np.float64], npt.NDArray[np.float64]]] = []
+
+    @property
+    def records_all(self) -> bool:
+        """With several objectives the archive is worked out at the end."""
+        return self.record == "all" or len(self.task.oracle.objectives) > 1
+
+    def set_up(self, source: str) -> float:
+        """Seconds of the source's set-up, the first time it is asked; then zero."""
+        if source in self.answered:
+            return 0.0
+        self.answered[source] = 0
+        seconds = self.task.oracle.sources[source].setup_seconds
+        self.setup_seconds += seconds
+        return seconds
+
+    def recall(self, proposal: Proposal, answers: Observations, first: int, last: int) -> npt.NDArray[np.bool_]:
+        """Which of the answers ``[first:last]`` this run has had before; remembers all of them."""
+        known = np.zeros(last - first, bool)
+        if not proposal.recall:
+            return known
+        assert answers.rows is not None
+        size = self.task.oracle.size
+        if size is None:
+            raise UserError(f"the oracle of {self.task.name} has no row numbers: its evaluations cannot be recalled")
+        question = (proposal.source, proposal.fidelity, proposal.repeat)
+        seen = self.memory.setdefault(question, np.zeros(size, bool))
+        rows = answers.rows[first:last]
+        known[:] = seen[rows]
+        _, opening = np.unique(rows, return_index=True)
+        repeated = np.ones(len(rows), bool)
+        repeated[opening] = False
+        seen[rows] = True
+        return known | repeated
+
+    def note(self, count: int, seconds: float, answers: Observations, place: int) -> None:
+        """Add a row to the trace."""
+        assert answers.held_out is not None
+        self.rows.append((count, seconds, answers.codes[place], answers.objectives[place], answers.held_out[place]))
+
+    def trace(self) -> Trace:
+        oracle = self.task.oracle
+        space, objectives = oracle.space, len(oracle.objectives)
+        if not self.rows and not self.count and self.task.seconds is not None:
+            raise UserError(
+                f"no evaluation of {self.task.name} by {self.name} fits into {self.task.seconds:g} simulated seconds: "
+                "raise the budget"
+            )
+        about: dict[str, Any] = {
+            "task": self.task.name,
+            "strategy": self.name,
+            "seed": self.seed,
+            "evaluations": self.count,
+            "seconds": self.now,
+            "busy_seconds": self.busy_seconds,
+            "setup_seconds": self.setup_seconds,
+            "answered": self.answered,
+            "workers": self.task.workers,
+            "record": self.record,
+            "objectives": list(oracle.objectives),
+            "held_out": list(oracle.held_out),
+            "optimum": oracle.optimum.tolist(),
+            "optimum_objectives": oracle.optimum_objectives.tolist(),
+        }
+        evaluation, seconds, codes, values, held_out = zip(*self.rows, strict=True) if self.rows else ((),) * 5
+        everything = Trace(
+            np.array(evaluation, np.int64),
+            np.array(seconds, np.float64),
+            np.array(codes, space.dtype).reshape(-1, space.dimension),
+            np.array(values, np.float64).reshape(-1, objectives),
+            np.array(held_out, np.float64).reshape(-1, len(oracle.held_out)),
+            about,
+        )
+        return everything if self.record == "all" or objectives == 1 else _archive_entries(everything)
+
+
+def _archive_entries(trace: Trace) -> Trace:
+    """Only the rows that no earlier row weakly dominated when they came."""
+    kept: list[int] = []
+    archive = np.empty((0, trace.objectives.shape[1]))
+    for row, values in enumerate(trace.objectives):
+        if np.isnan(values).any() or (archive <= values).all(axis=1).any():
+            continue
+        archive = np.concatenate([archive[~(values <= archive).all(axis=1)], values[None]])
+        kept.append(row)
+    columns = (trace.evaluation, trace.seconds, trace.codes, trace.objectives, trace.held_out)
+    return Trace(*(column[kept] for column in columns), trace.about)
+
+
+# --------------------------------------------------------------------------------------------------------------
+# One worker: all seeds advance together, and their questions reach the oracle as one array.
+
+
+def _in_lockstep(task: Task, runs: list[_Run]) -> None:
+    while True:
+        asking: list[tuple[_Run, Proposal]] = []
+        for run in runs:
+            if not run.done:
+                proposal = run.strategy.ask(1)
+                run.done = proposal is None
+                if proposal is not None:
+                    asking.append((run, proposal))
+        if not asking:
+            return
+        codes = _spelled_out(task.oracle, [proposal for _, proposal in asking])
+        groups: dict[tuple[str, float | None, int], list[int]] = {}
+        for place, (_, proposal) in enumerate(asking):
+            groups.setdefault((proposal.source, proposal.fidelity, proposal.repeat), []).append(place)
+        for (source, fidelity, repeat), members in groups.items():
+            lengths = np.array([len(codes[place]) for place in members])
+            seeds = np.repeat(np.array([asking[place][0].seed for place in members], np.uint64), lengths)
+            request = Request(np.concatenate([codes[place] for place in members]), source, fidelity, repeat)
+            answers = task.oracle.evaluate(request, seeds)
+            _account(task, [asking[place] for place in members], answers, lengths)
+
+
+def _spelled_out(oracle: Oracle, proposals: list[Proposal]) -> list[Codes]:
+    """The configurations of each proposal; neighbourhoods are worked out together."""
+    codes: list[Codes] = [proposal.codes for proposal in proposals]  # type: ignore[misc]
+    around = [place for place, proposal in enumerate(proposals) if proposal.neighbours_of is not None]
+    if around:
+        centres = np.stack([np.asarray(proposals[place].neighbours_of) for place in around])
+        found, offsets = oracle.space.neighbourhoods(centres)
+        for number, place in enumerate(around):
+            members = found[offsets[number] : offsets[number + 1]]
+            shuffle = proposals[place].shuffle
+            codes[place] = members if shuffle is None else members[shuffle.permutation(len(members))]
+    return [
+        members if proposal.limit is None else members[: proposal.limit]
+        for members, proposal in zip(codes, proposals, strict=True)
+    ]
+
+
+def _account(
+    task: Task, asking: list[tuple[_Run, Proposal]], answers: Observations, lengths: npt.NDArray[np.int64]
+) -> None:
+    """Charge the answers to the clocks of their runs, record what improved, and tell the strategies."""
+    b, longest = len(asking), int(lengths.max(initial=0))
+    bounds = np.concatenate([[0], np.cumsum(lengths)])
+    train = answers.source == TRAIN
+    inside = np.arange(longest) < lengths[:, None]
+    counted = inside.copy()
+    for place, (run, proposal) in enumerate(asking):
+        if proposal.recall:
+            known = run.recall(proposal, answers, bounds[place], bounds[place + 1])
+            counted[place, : lengths[place]] &= ~known
+    seconds = np.zeros((b, longest))
+    seconds[inside] = answers.seconds
+    seconds[~counted] = 0.0
+    set_up = np.array([run.set_up(answers.source) for run, _ in asking])
+    ready = np.array([run.now for run, _ in asking]) + (task.decision_seconds + set_up)
+    finish = in_sequence(ready, seconds)
+    busy = in_sequence(np.array([run.busy_seconds for run, _ in asking]) + set_up, seconds)
+    number = np.array([run.count for run, _ in asking])[:, None] + np.cumsum(counted, axis=1)
+    in_budget = inside.copy()
+    if task.seconds is not None:
+        in_budget &= finish <= task.seconds
+    if train and task.evaluations is not None:
+        in_budget &= number <= task.evaluations
+    finished = in_budget.sum(axis=1)  # budgets run out once and for all, so these are the first ones
+    if train:
+        improved = _improvements(asking, answers, inside, in_budget & counted)
+        for place, row in zip(*np.nonzero(improved), strict=True):
+            asking[place][0].note(int(number[place, row]), float(finish[place, row]), answers, bounds[place] + row)
+    for place, (run, _) in enumerate(asking):
+        last, start = int(finished[place]), int(bounds[place])
+        fresh = int(counted[place, :last].sum())
+        if last:
+            run.now, run.busy_seconds = float(finish[place, last - 1]), float(busy[place, last - 1])
+        run.answered[answers.source] += fresh
+        run.count += fresh if train else 0
+        run.idle = 0 if fresh else run.idle + 1
+        run.strategy.tell(answers.told(slice(start, start + last)))
+        cut = last < lengths[place]
+        run.done = bool(cut or run.idle >= IDLE or run.count == task.evaluations)
+
+
+def _improvements(
+    asking: list[tuple[_Run, Proposal]],
+    answers: Observations,
+    inside: npt.NDArray[np.bool_],
+    eligible: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.bool_]:
+    """Which answers go into the trace, ``bool[b, longest]``; moves the runs' best values on."""
+    if asking[0][0].records_all:
+        return eligible
+    values = np.full(inside.shape, np.inf)
+    values[inside] = np.where(answers.failed, np.inf, answers.objectives[:, 0])
+    values[~eligible | np.isnan(values)] = np.inf
+    best = np.array([run.best for run, _ in asking])[:, None]
+    before = np.minimum.accumulate(np.concatenate([best, values], axis=1), axis=1)
+    for (run, _), value in zip(asking, before[:, -1], strict=True):
+        run.best = float(value)
+    return np.asarray(values < before[:, :-1])
+
+
+# --------------------------------------------------------------------------------------------------------------
+# Several workers: one run at a time, one event at a time.
+
+
+@dataclass
+class _Batch:
+    """A proposal with its answers, and how much of it is still to be told."""
+
+    answers: Observations
+    counted: npt.NDArray[np.bool_]
+    ready: float
+    left: int
+
+
+def _event_by_event(task: Task, run: _Run) -> None:
+    clock: Clock[tuple[_Batch, int]] = Clock(task.workers)
+    queue: deque[tuple[_Batch, int]] = deque()
+    started = 0
+    limit = np.inf if task.evaluations is None else task.evaluations
+    while True:
+        while clock.free and not run.done:
+            if not queue:
+                proposal = run.strategy.ask(clock.free)
+                if proposal is None:
+                    break
+                batch = _answered(task, run, proposal, clock.now)
+                queue.extend((batch, place) for place in range(batch.left))
+                run.idle = 0 if batch.counted.any() else run.idle + 1
+                run.done = run.idle >= IDLE
+                if not batch.left:
+                    run.strategy.tell(batch.answers.told())
+                continue
+            batch, place = queue.popleft()
+            counts = bool(batch.answers.source == TRAIN and batch.counted[place])
+            if counts and started >= limit:
+                run.done = True
+                break
+            started += counts
+            seconds = float(batch.answers.seconds[place]) if batch.counted[place] else 0.0
+            clock.start(seconds, (batch, place), batch.ready)
+        if not clock.running:
+            return
+        batch, place = clock.finish()
+        if task.seconds is not None and clock.now > task.seconds:
+            return
+        run.now = clock.now
+        run.busy_seconds += float(batch.answers.seconds[place]) if batch.counted[place] else 0.0
+        batch.left -= 1
+        _finished(run, batch, place)
+        run.strategy.tell(batch.answers.told(slice(place, place + 1), batch.left))
+
+
+def _answered(task: Task, run: _Run, proposal: Proposal, now: float) -> _Batch:
+    """Ask the oracle ahead of time: it is pure, so when it is asked makes no difference."""
+    codes = _spelled_out(task.oracle, [proposal])[0]
+    request = Request(codes, proposal.source, proposal.fidelity, proposal.repeat)
+    answers = task.oracle.evaluate(request, np.full(len(codes), run.seed, np.uint64))
+    counted = ~run.recall(proposal, answers, 0, len(codes))
+    set_up = run.set_up(proposal.source)
+    run.busy_seconds += set_up
+    return _Batch(answers, counted, now + (task.decision_seconds + set_up), len(codes))
+
+
+def _finished(run: _Run, batch: _Batch, place: int) -> None:
+    if not batch.counted[place]:
+        return
+    answers = batch.answers
+    run.answered[answers.source] += 1
+    if answers.source != TRAIN:
+        return
+    run.count += 1
+    value = np.inf if answers.failed[place] else answers.objectives[place, 0]
+    if run.records_all or value < run.best:
+        run.best = min(run.best, float(value))
+        run.note(run.count, run.now, answers, place)

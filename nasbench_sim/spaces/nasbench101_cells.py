@@ -1,0 +1,201 @@
+"""NAS-Bench-101 cells as codes: pruning, canonical form, identity, enumeration, the published fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from nasbench_sim.errors import UserError
+from nasbench_sim.spaces.space import Codes, Keys
+
+NODES = 7
+OUTPUT = NODES - 1
+MAX_EDGES = 9
+EDGES = [(x, y) for y in range(1, NODES) for x in range(y)]
+EDGE = {edge: position for position, edge in enumerate(EDGES)}
+DIMENSION = len(EDGES) + NODES - 2
+OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
+CONV3X3, CONV1X1, MAXPOOL = 1, 2, 3
+
+CHUNK = 8192  # rows per pass, so that the columns at work stay in the processor's cache
+
+
+def checked(codes: Codes) -> Codes:
+    codes = np.asarray(codes)
+    if codes.ndim != 2 or codes.shape[1] != DIMENSION:
+        raise ValueError(f"codes of NAS-Bench-101 are [n, {DIMENSION}], not {list(codes.shape)}")
+    return codes.astype(np.uint8, copy=False)
+
+
+def prune(codes: Codes) -> Codes:
+    """Without the nodes that lie on no path from input to output; all zeros where there is no path."""
+    pruned = np.empty_like(checked(codes))
+    for start in range(0, len(codes), CHUNK):
+        columns = np.ascontiguousarray(codes[start : start + CHUNK].T, dtype=np.uint8)
+        pruned[start : start + CHUNK] = _prune_columns(columns).T
+    return pruned
+
+
+def _prune_columns(columns: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    columns = columns.copy()
+    n = columns.shape[1]
+    forward = [np.ones(n, np.uint8)] + [np.zeros(n, np.uint8) for _ in range(OUTPUT)]
+    backward = [np.zeros(n, np.uint8) for _ in range(OUTPUT)] + [np.ones(n, np.uint8)]
+    for position, (x, y) in enumerate(EDGES):  # column by column is topological order
+        forward[y] |= columns[position] & forward[x]
+    for x in reversed(range(OUTPUT)):
+        for y in range(x + 1, NODES):
+            backward[x] |= columns[EDGE[x, y]] & backward[y]
+    alive = [ahead & behind for ahead, behind in zip(forward, backward, strict=True)]
+    for position, (x, y) in enumerate(EDGES):
+        columns[position] &= alive[x] & alive[y]
+    for node in range(1, OUTPUT):
+        columns[20 + node] *= alive[node]
+    return columns
+
+
+def key(codes: Codes) -> Keys:
+    """Canonical identity ``uint64[n, 2]``: isomorphic cells, and cells equal once pruned, share it.
+
+    Each node's colour sums over its mixed in-neighbours and out-neighbours, in two sweeps each way, as in
+    Weisfeiler and Leman's refinement; that it parts exactly the isomorphism classes of this space is tested on
+    all of them.
+    """
+    codes = checked(codes)
+    keys = np.empty((len(codes), 2), np.uint64)
+    for start in range(0, len(codes), CHUNK):
+        columns = np.ascontiguousarray(codes[start : start + CHUNK].T)
+        keys[start : start + CHUNK] = _key_columns(_prune_columns(columns)).T
+    return keys
+
+
+def _mix(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Scramble 64 bits (the finaliser of Steele et al. 2014, SplitMix), in place."""
+    value ^= value >> np.uint64(30)
+    value *= np.uint64(0xBF58476D1CE4E5B9)
+    value ^= value >> np.uint64(27)
+    value *= np.uint64(0x94D049BB133111EB)
+    value ^= value >> np.uint64(31)
+    return value
+
+
+def _key_columns(columns: npt.NDArray[np.uint8]) -> Keys:
+    n = columns.shape[1]
+    # An edge as a mask of 64 ones: `edge & colour` is the colour where the edge exists.
+    edges = np.negative(columns[:21].astype(np.uint64))
+    colours = [np.full(n, 11, np.uint64), *columns[21:].astype(np.uint64), np.full(n, 13, np.uint64)]
+    for sweep in range(2):
+        salt = np.uint64(0x9E3779B97F4A7C15 * (sweep + 1) % 2**64)
+        ahead: list[npt.NDArray[np.uint64]] = []
+        for y in range(NODES):
+            total = colours[y] + salt
+            for x in range(y):
+                total += edges[EDGE[x, y]] & ahead[x]
+            ahead.append(_mix(total))
+        behind: list[npt.NDArray[np.uint64]] = [np.empty(0, np.uint64)] * NODES
+        for x in reversed(range(NODES)):
+            total = colours[x] ^ salt
+            for y in range(x + 1, NODES):
+                total += edges[EDGE[x, y]] & behind[y]
+            behind[x] = _mix(total)
+        colours = [_mix(a + (b << np.uint64(1))) for a, b in zip(ahead, behind, strict=True)]
+    keys = np.zeros((2, n), np.uint64)
+    for node, colour in enumerate(colours):
+        if 0 < node < OUTPUT:
+            colour = colour * (columns[20 + node] > 0)
+        keys[0] += colour
+        keys[1] += _mix(colour ^ np.uint64(0xD1B54A32D192ED03))
+    return np.stack([_mix(keys[0]), _mix(keys[1])])
+
+
+def canonical(codes: Codes) -> Codes:
+    """The form in which the benchmark stores each cell, ``uint8[n, 26]``.
+
+    Of all equivalent codes the one with the fewest nodes, then the smallest edge number (edge i counts 2^i over
+    the cell's own nodes), then the first operations.
+
+    Raises:
+        UserError: a code is no NAS-Bench-101 cell.
+    """
+    lanes, order = sorted_keys()
+    wanted = key(codes)
+    place = np.minimum(np.searchsorted(lanes[:, 0], wanted[:, 0]), len(lanes) - 1)
+    if not np.array_equal(lanes[place], wanted):
+        bad = int(np.flatnonzero((lanes[place] != wanted).any(1))[0])
+        raise UserError(
+            f"code {bad} is no NAS-Bench-101 cell (no path from input to output, or over {MAX_EDGES} edges)"
+        )
+    return all_cells()[order[place]]
+
+
+@cache
+def sorted_keys() -> tuple[Keys, npt.NDArray[np.int64]]:
+    keys = key(all_cells())
+    order = np.argsort(keys[:, 0])
+    return keys[order], order
+
+
+@cache
+def all_cells() -> Codes:
+    """All cells in canonical form, in the order in which the benchmark generates them.
+
+    Matrices first, operations second: a labelled cell is isomorphic only to cells whose bare matrices are.
+    """
+    cells = [_labelled(matrix, count) for count in range(2, NODES + 1) for matrix in [_matrices(count)]]
+    everything = np.concatenate(cells)
+    everything.setflags(write=False)
+    return everything
+
+
+def _matrices(count: int) -> Codes:
+    """One matrix per isomorphism class of ``count`` nodes that are all in use, operations all set to 1."""
+    pairs = [(x, y) for y in range(1, count) for x in range(y)]
+    numbers = np.arange(2 ** len(pairs), dtype=np.uint32)
+    numbers = numbers[np.bitwise_count(numbers) <= MAX_EDGES]
+    codes = np.zeros((len(numbers), DIMENSION), np.uint8)
+    for bit, (x, y) in enumerate(pairs):
+        codes[:, EDGE[x, OUTPUT if y == count - 1 else y]] = numbers >> np.uint32(bit) & np.uint32(1)
+    codes[:, 21 : 21 + count - 2] = 1
+    codes = codes[(prune(codes) == codes).all(1) & (codes[:, :21].sum(1) > 0)]
+    return codes[_first_of_each(key(codes))]
+
+
+def _labelled(matrices: Codes, count: int) -> Codes:
+    labels = np.array(list(product((1, 2, 3), repeat=count - 2)), np.uint8).reshape(3 ** (count - 2), count - 2)
+    codes = np.repeat(matrices, len(labels), axis=0)
+    codes[:, 21 : 21 + count - 2] = np.tile(labels, (len(matrices), 1))
+    return codes[_first_of_each(key(codes))]
+
+
+def _first_of_each(keys: Keys) -> npt.NDArray[np.int64]:
+    order = np.lexsort((keys[:, 1], keys[:, 0]))
+    first = np.ones(len(order), bool)
+    first[1:] = (keys[order[1:]] != keys[order[:-1]]).any(1)
+    return np.sort(order[first])
+
+
+def module_hash(code: Codes) -> str:
+    """The benchmark's published fingerprint of a cell: iterated MD5 over neighbour sets, 32 hex digits.
+
+    The rule is the benchmark's (Ying et al. 2019, supplement S1): a node starts from its out-degree, in-degree
+    and label (-1 input, -2 output, otherwise 0 to 2), and takes in its neighbours once per node of the cell.
+    """
+
+    def digest(text: str) -> str:
+        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+    pruned = prune(checked(np.asarray(code)[None]))[0]
+    nodes = [0, *(node for node in range(1, OUTPUT) if pruned[20 + node]), OUTPUT]
+    follows = {x: [y for y in nodes if y > x and pruned[EDGE[x, y]]] for x in nodes}
+    precedes = {y: [x for x in nodes if x < y and pruned[EDGE[x, y]]] for y in nodes}
+    label = {0: -1, OUTPUT: -2} | {node: int(pruned[20 + node]) - 1 for node in nodes[1:-1]}
+    colour = {node: digest(str((len(follows[node]), len(precedes[node]), label[node]))) for node in nodes}
+    for _ in nodes:
+        before = {node: "".join(sorted(colour[other] for other in precedes[node])) for node in nodes}
+        after = {node: "".join(sorted(colour[other] for other in follows[node])) for node in nodes}
+        colour = {node: digest(f"{before[node]}|{after[node]}|{colour[node]}") for node in nodes}
+    return digest(str(sorted(colour.values())))

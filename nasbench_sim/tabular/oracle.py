@@ -1,0 +1,219 @@
+"""An oracle that looks its answers up in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+
+from nasbench_sim.errors import UserError
+from nasbench_sim.oracle import Floats, Observations, Request, Source
+from nasbench_sim.randomness import uniform
+from nasbench_sim.spaces.space import Keys, Space
+from nasbench_sim.tabular.rows import RowIndex
+from nasbench_sim.tabular.table import Table
+
+NOISES = ("mean", "repeat")
+
+
+class TabularOracle:
+    """Answers of one data set of a table.
+
+    Args:
+        space: what may be asked; the optimum is taken over it.
+        table: opened; holds at least the space's configurations.
+        data_set: one of the table's.
+        noise: "mean" over repeats, or "repeat": one training run, which for a surrogate is its mean plus its
+            spread times a normal number, and for a measured table one of its repeats.
+        objectives: "error", then any of "parameters", "macs", "train_seconds" and the table's further objectives.
+        train_seconds: ``float64[N, F]`` that replace the table's own, see ``timing``.
+        clock: what the seconds are, for reports.
+
+    Raises:
+        UserError: unknown data set, noise or objective; a space that the table is not about.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        table: Table,
+        data_set: str,
+        *,
+        noise: str = "mean",
+        objectives: Sequence[str] = ("error",),
+        train_seconds: Floats | None = None,
+        clock: str = "the table's own training seconds",
+    ) -> None:
+        if noise not in NOISES:
+            raise UserError(f"noise is one of {', '.join(NOISES)}, not {noise!r}")
+        if data_set not in table.data_sets:
+            raise UserError(f"{table.path} has no data set {data_set!r}, only {', '.join(table.data_sets)}")
+        if table.space != space.name:
+            raise UserError(f"{table.path} is about the space {table.space}, not {space.name}")
+        self._space, self.table, self.data_set, self.noise, self.clock = space, table, data_set, noise, clock
+        self._given_seconds = train_seconds
+        self._objectives = tuple(objectives)
+        self._columns: dict[tuple[str, float], Floats] = {}  # read once: a look-up is a gather
+        known = ("train_seconds", *table.objectives(data_set))
+        for name in self._objectives[1:]:
+            if name not in known:
+                raise UserError(f"{table.path} has no objective {name!r}: choose from {', '.join(known)}")
+
+    @property
+    def space(self) -> Space:
+        return self._space
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        return self._objectives
+
+    @property
+    def held_out(self) -> tuple[str, ...]:
+        return ("test error",) if self._test is not None else ()
+
+    @property
+    def size(self) -> int:
+        return len(self.table)
+
+    @property
+    def provenance(self) -> Mapping[str, str]:
+        attributes = self.table.attributes
+        return {
+            "table": self.table.name,
+            "kind": self.table.kind,
+            "fingerprint": self.table.fingerprint,
+            "licence": str(attributes["licence"]),
+            "source": str(attributes["source"]),
+            "noise": self.noise,
+            "clock": self.clock,
+        }
+
+    @cached_property
+    def sources(self) -> Mapping[str, Source]:
+        timed = [f for f in self.table.fidelities_of(self.data_set, "validation") if self._has_seconds(f)]
+        if not timed:
+            raise UserError(f"{self.table.path} has no training seconds for {self.data_set}: give a timing table")
+        unit = str(self.table.attributes["unit_fidelity"])
+        return {"train": Source(tuple(float(f) for f in timed), unit, self.table.resumes)}
+
+    @cached_property
+    def index(self) -> RowIndex:
+        """From keys to rows of the table."""
+        return self.table.index(self._space)
+
+    @cached_property
+    def rows(self) -> npt.NDArray[np.int64]:
+        """Rows of the whole space, ``int64[size]``; for spaces that can be enumerated."""
+        enumerate_space = getattr(self._space, "enumerate", None)
+        if enumerate_space is None:
+            return np.arange(len(self.table))
+        return self.locate(self._space.key(enumerate_space()))
+
+    @cached_property
+    def optimum(self) -> Floats:
+        return np.array([]) if self._test is None else np.nanmin(self._test[self.rows], keepdims=True)
+
+    @cached_property
+    def optimum_objectives(self) -> Floats:
+        longest = self.sources["train"].fidelities[-1]
+        columns = [self.mean_error(longest), *(self._column(name, longest) for name in self._objectives[1:])]
+        return np.array([np.nanmin(column[self.rows]) for column in columns])
+
+    def mean_error(self, fidelity: float) -> Floats:
+        """Validation error, mean over repeats, ``float64[N]``."""
+        return self._column("validation", fidelity)
+
+    def locate(self, keys: Keys) -> npt.NDArray[np.int64]:
+        """Rows ``int64[n]`` of keys ``uint64[n, 2]``.
+
+        Raises:
+            UserError: the table lacks one of them.
+        """
+        rows = self.index.rows(keys)
+        if len(rows) and rows.min() < 0:
+            raise UserError(f"configuration {int(np.argmin(rows))} of the request is not in {self.table.path}")
+        return rows
+
+    def evaluate(self, request: Request, run: npt.NDArray[np.uint64] | int) -> Observations:
+        """Answer one request, see ``Oracle``."""
+        if request.source not in self.sources:
+            raise UserError(f"the table {self.table.name} has no source {request.source!r}, only 'train'")
+        fidelities = self.sources["train"].fidelities
+        fidelity = fidelities[-1] if request.fidelity is None else float(request.fidelity)
+        if fidelity not in fidelities:
+            raise UserError(
+                f"the table {self.table.name} was not trained for {fidelity:g} {self.sources['train'].unit}: "
+                f"choose from {', '.join(f'{f:g}' for f in fidelities)}"
+            )
+        keys = self._space.key(request.codes)
+        rows = self.locate(keys)
+        error = self._error(rows, keys, fidelity, request.repeat, run)
+        further = [self._column(name, fidelity)[rows] for name in self._objectives[1:]]
+        n = len(rows)
+        return Observations(
+            codes=request.codes,
+            keys=keys,
+            source="train",
+            objectives=np.stack([error, *further], axis=1),
+            constraints=np.zeros((n, 0)),
+            seconds=self._column("train_seconds", fidelity)[rows],
+            failed=np.isnan(error),
+            fidelity=np.full(n, fidelity),
+            held_out=np.zeros((n, 0)) if self._test is None else self._test[rows][:, None],
+            rows=rows,
+        )
+
+    def _error(
+        self,
+        rows: npt.NDArray[np.int64],
+        keys: Keys,
+        fidelity: float,
+        repeat: int,
+        run: npt.NDArray[np.uint64] | int,
+    ) -> Floats:
+        if self.noise == "mean":
+            return self.mean_error(fidelity)[rows]
+        seeds = np.broadcast_to(np.asarray(run, np.uint64), (len(rows),))
+        draw = uniform(seeds, keys, "train", f"{fidelity:g}", str(repeat))
+        if self.table.has_repeats(self.data_set, "validation"):
+            repeats = self.table.repeats(self.data_set, "validation", fidelity)[rows]
+            order = np.argsort(np.isnan(repeats), axis=1, kind="stable")  # those that exist first
+            count = (~np.isnan(repeats)).sum(axis=1)
+            chosen = np.minimum((draw * count).astype(np.int64), np.maximum(count - 1, 0))
+            picked = np.take_along_axis(order, chosen[:, None], axis=1)
+            return np.asarray(np.take_along_axis(repeats, picked, axis=1)[:, 0])
+        spread = self.table.spread(self.data_set, "validation", fidelity)[rows]
+        return np.clip(self.mean_error(fidelity)[rows] + spread * ndtri(draw), 0.0, 1.0)
+
+    @cached_property
+    def _test(self) -> Floats | None:
+        longest = self.sources["train"].fidelities[-1]
+        names = [f"{self.data_set}/test", f"{self.data_set}/test_mean"]
+        if not any(name in self.table.arrays for name in names):
+            return None
+        if longest not in self.table.fidelities_of(self.data_set, "test"):
+            return None
+        return self.table.mean(self.data_set, "test", longest)
+
+    def _column(self, name: str, fidelity: float) -> Floats:
+        if (name, fidelity) not in self._columns:
+            self._columns[name, fidelity] = self._read(name, fidelity)
+        return self._columns[name, fidelity]
+
+    def _read(self, name: str, fidelity: float) -> Floats:
+        if name == "validation":
+            return self.table.mean(self.data_set, "validation", fidelity)
+        if name == "train_seconds" and self._given_seconds is not None:
+            return np.ascontiguousarray(self._given_seconds[:, self.table.fidelities.tolist().index(fidelity)])
+        if name == "train_seconds":
+            return self.table.train_seconds(self.data_set, fidelity)
+        return np.asarray(self.table.objective(self.data_set, name), np.float64)
+
+    def _has_seconds(self, fidelity: float) -> bool:
+        if self._given_seconds is not None:
+            return True
+        name = f"{self.data_set}/train_seconds"
+        return name in self.table.arrays and fidelity in self.table.fidelities_of(self.data_set, "train_seconds")
