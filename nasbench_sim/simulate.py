@@ -201,8 +201,14 @@ def _archive_entries(trace: Trace) -> Trace:
             continue
         archive = np.concatenate([archive[~(values <= archive).all(axis=1)], values[None]])
         kept.append(row)
-    columns = (trace.evaluation, trace.seconds, trace.codes, trace.objectives, trace.held_out)
-    return Trace(*(column[kept] for column in columns), trace.about)
+    return Trace(
+        trace.evaluation[kept],
+        trace.seconds[kept],
+        trace.codes[kept],
+        trace.objectives[kept],
+        trace.held_out[kept],
+        trace.about,
+    )
 
 
 # --------------------------------------------------------------------------------------------------------------

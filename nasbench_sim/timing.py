@@ -57,7 +57,10 @@ class Timing:
         Raises:
             UserError: the timing table is about another space or lacks a configuration.
         """
-        rows = timings.index(space).rows(space.key(benchmark.codes))
+        if np.array_equal(timings.codes, benchmark.codes):
+            rows = np.arange(len(benchmark))
+        else:
+            rows = timings.index(space).rows(space.key(benchmark.codes))
         if rows.min() < 0:
             raise UserError(f"{timings.path} does not time configuration {int(np.argmin(rows))} of {benchmark.path}")
         return Timing(

@@ -97,7 +97,7 @@ class NASBench101:
         return well_formed & self._admits(prune(codes))
 
     def sample(self, rng: np.random.Generator, n: int) -> Codes:
-        """n distinct cells, ``uint8[n, 26]``, each cell (not each matrix) equally likely.
+        """Distinct cells, ``uint8[n, 26]``, each cell (not each matrix) equally likely.
 
         Raises:
             ValueError: n exceeds the size of the space.
@@ -228,13 +228,13 @@ class NASBench101:
             return np.ones(len(pruned), bool)
         residual = pruned[:, EDGE[0, OUTPUT]] == 1
         if self.subspace in ("res", "nres"):
-            return residual if self.subspace == "res" else ~residual
+            return np.asarray(residual if self.subspace == "res" else ~residual)
         feeding = pruned[:, EDGE[1, OUTPUT] : EDGE[5, OUTPUT] + 1].sum(1)
         return np.asarray(feeding == int(self.subspace[1]))
 
     def _admits(self, pruned: Codes) -> npt.NDArray[np.bool_]:
         edges = pruned[:, :21].sum(1)
-        return (edges > 0) & (edges <= MAX_EDGES) & self._inside(pruned)
+        return np.asarray((edges > 0) & (edges <= MAX_EDGES) & self._inside(pruned))
 
 
 @cache

@@ -25,6 +25,7 @@ CHUNK = 8192  # rows per pass, so that the columns at work stay in the processor
 
 
 def checked(codes: Codes) -> Codes:
+    """The codes as ``uint8[n, 26]``.  ValueError: another shape."""
     codes = np.asarray(codes)
     if codes.ndim != 2 or codes.shape[1] != DIMENSION:
         raise ValueError(f"codes of NAS-Bench-101 are [n, {DIMENSION}], not {list(codes.shape)}")
@@ -129,11 +130,12 @@ def canonical(codes: Codes) -> Codes:
         raise UserError(
             f"code {bad} is no NAS-Bench-101 cell (no path from input to output, or over {MAX_EDGES} edges)"
         )
-    return all_cells()[order[place]]
+    return np.asarray(all_cells()[order[place]])
 
 
 @cache
 def sorted_keys() -> tuple[Keys, npt.NDArray[np.int64]]:
+    """Keys of all cells in increasing order of the first lane, and the cells' numbers in that order."""
     keys = key(all_cells())
     order = np.argsort(keys[:, 0])
     return keys[order], order

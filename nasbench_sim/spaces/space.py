@@ -51,7 +51,7 @@ class Space(Protocol):
         """``bool[n]``: which codes are configurations of this space."""
 
     def sample(self, rng: np.random.Generator, n: int) -> Codes:
-        """n distinct configurations, ``[n, d]``, uniform over the space.  ValueError if n > size."""
+        """Distinct configurations, ``[n, d]``, uniform over the space.  ValueError if n > size."""
 
     def neighbours(self, code: Codes) -> Codes:
         """All configurations one step from ``code[d]``, without itself, ``[m, d]``, in a fixed order."""

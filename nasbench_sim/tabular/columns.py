@@ -38,7 +38,7 @@ class Columns:
         return len(next(iter(self.text.values())))
 
     def numbers(self, name: str, low: float, high: float, *, missing: bool = False) -> npt.NDArray[np.float64]:
-        """One column as ``float64[N]`` between low and high; an empty field is NaN where ``missing`` is allowed.
+        """One column as finite ``float64[N]`` between low and high; an empty field is NaN where ``missing`` is allowed.
 
         Raises:
             UserError: the first field that is something else, with its line.
@@ -52,7 +52,7 @@ class Columns:
             raise self._error(name, at, "is not a number") from None
         if not missing and empty.any():
             raise self._error(name, int(np.argmax(empty)), "is missing")
-        wrong = ~empty & ~((values >= low) & (values <= high))
+        wrong = ~empty & ~(np.isfinite(values) & (values >= low) & (values <= high))
         if wrong.any():
             raise self._error(name, int(np.argmax(wrong)), f"is not between {low:g} and {high:g}")
         return values

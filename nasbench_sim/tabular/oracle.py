@@ -126,6 +126,10 @@ class TabularOracle:
         """Validation error, mean over repeats, ``float64[N]``."""
         return self._column("validation", fidelity)
 
+    def seconds(self, fidelity: float) -> Floats:
+        """Seconds of one training, ``float64[N]``."""
+        return self._column("train_seconds", fidelity)
+
     def locate(self, keys: Keys) -> npt.NDArray[np.int64]:
         """Rows ``int64[n]`` of keys ``uint64[n, 2]``.
 
@@ -186,7 +190,7 @@ class TabularOracle:
             picked = np.take_along_axis(order, chosen[:, None], axis=1)
             return np.asarray(np.take_along_axis(repeats, picked, axis=1)[:, 0])
         spread = self.table.spread(self.data_set, "validation", fidelity)[rows]
-        return np.clip(self.mean_error(fidelity)[rows] + spread * ndtri(draw), 0.0, 1.0)
+        return np.asarray(np.clip(self.mean_error(fidelity)[rows] + spread * ndtri(draw), 0.0, 1.0))
 
     @cached_property
     def _test(self) -> Floats | None:

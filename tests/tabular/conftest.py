@@ -63,11 +63,23 @@ ARRAY_ATTRIBUTES: dict[str, dict[str, object]] = {
     "objectives/latency_fpga": {"unit": "ms"},
 }
 
-Write = Callable[..., Table]
+
+@pytest.fixture
+def figures() -> dict[str, Any]:
+    """The arrays of the example table."""
+    return benchmark_arrays()
 
 
 @pytest.fixture
-def write(tmp_path: Path) -> Write:
+def timing() -> tuple[dict[str, object], dict[str, Any]]:
+    """Attributes and arrays of a timing table."""
+    rng = np.random.default_rng(1)
+    seconds = {f"{way}_seconds": rng.uniform(0.01, 0.1, (ROWS, 3)) for way in ("forward", "backward")}
+    return dict(TIMING), {"codes": codes(), **seconds}
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Table]:
     """Write the example table with some of its content changed; None leaves a thing out."""
 
     def make(

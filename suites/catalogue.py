@@ -1,0 +1,153 @@
+"""Every task and strategy by name: the only room that knows all the others."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cache, partial
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasbench_sim.errors import UserError
+from nasbench_sim.oracle import Floats, Task
+from nasbench_sim.proxy import Bias, WeightSharingOracle
+from nasbench_sim.spaces.nasbench101 import SUBSPACES, NASBench101
+from nasbench_sim.spaces.nasbench201 import NASBench201
+from nasbench_sim.strategies.greedy_search import GreedySearch
+from nasbench_sim.strategies.random_search import RandomSearch
+from nasbench_sim.strategies.strategy import Factory
+from nasbench_sim.strategies.weight_sharing import WeightSharing
+from nasbench_sim.tabular import Table, find
+from nasbench_sim.tabular.oracle import TabularOracle
+from nasbench_sim.timing import CIFAR10, Timing
+
+STRATEGIES: Mapping[str, Factory] = {
+    "RandomSearch": RandomSearch,
+    "GreedySearch": GreedySearch,
+    "WeightSharing": WeightSharing,
+    "WeightSharing-GreedySearch": partial(WeightSharing, inner=GreedySearch),
+}
+
+NASBENCH201_DATA_SETS = ("cifar10", "cifar100", "imagenet16_120")
+TASKS = (
+    *(f"nasbench101/{subspace}" for subspace in SUBSPACES),
+    *(f"nasbench201/{data_set}" for data_set in NASBENCH201_DATA_SETS),
+)
+
+# What the weight-sharing study trained (its sections 4.3.2 and 4.3.3).
+SUPERNET_EPOCHS, SUPERNET_WIDTH, WIDTH = 432, 16, 128
+PROXY_SECONDS = 4.0
+SUPERNETS = 5
+# Super-net trainings that a variant costs in units of the plain one: avg-3 averages three cells' gradients a step.
+VARIANT_COST = {"no_ft": 1.0, "bns_ft": 1.0, "single_k": 1.0, "pro_rata": 1.0, "avg_3": 3.0, "sk_pr": 1.0}
+# Variants that sample cells in proportion to their parameters pay the mean under that weight.
+PRO_RATA = ("pro_rata", "sk_pr")
+
+# Calibrated: one saturation per space, to Table 4.3 and the first column of Table 4.4 of the study; the clusters
+# are those of its Figures 4.3 and 4.4.
+BIAS: Mapping[str, Bias] = {
+    "A1": Bias(saturation=1.0, cluster="residual", weight=0.3),
+    "A2": Bias(saturation=1.0, cluster="drawn", weight=0.3),
+    "A3": Bias(saturation=1.0, cluster="drawn", weight=0.3),
+    "A4": Bias(saturation=0.0, cluster="first conv3x3", weight=0.3),
+    "full": Bias(saturation=1.0, cluster="drawn", weight=0.3),
+    "nres": Bias(saturation=1.0, cluster="drawn", weight=0.3),
+    "res": Bias(saturation=1.0, cluster="none", weight=0.0),
+}
+
+
+def task(
+    name: str,
+    *,
+    tables: str | Path | None = None,
+    noise: str = "mean",
+    variant: str = "bns_ft",
+    supernets: int = SUPERNETS,
+    supernet_seed: int = 0,
+    speed: float = 1.0,
+) -> Task:
+    """A task by name, without a budget.
+
+    Args:
+        name: one of ``TASKS``.
+        tables: folder that is searched for tables before ``NASBENCH_SIM_TABLES`` and the embedded ones.
+        noise: "mean" or "repeat".
+        variant: of the super-nets, on NAS-Bench-101: one of ``VARIANT_COST``.
+        supernets: how many super-nets there are; runs share them by seed modulo this number.
+        supernet_seed: draws other super-nets.
+        speed: of the device, on NAS-Bench-101; 2 trains in half the time.
+
+    Raises:
+        UserError: unknown task, variant or noise, or a table that is missing or damaged.
+    """
+    if name not in TASKS:
+        raise UserError(f"unknown task {name!r}; {nearest(name, TASKS)}")
+    family, _, part = name.partition("/")
+    folder = None if tables is None else str(tables)
+    if family == "nasbench201":
+        table = Table.open(find("nasbench201", folder))
+        return Task(name, TabularOracle(NASBench201(dataset=part), table, part, noise=noise))
+    if variant not in VARIANT_COST:
+        raise UserError(f"unknown variant {variant!r}; {nearest(variant, VARIANT_COST)}")
+    table, timing = _nasbench101(folder)
+    seconds = np.stack([timing.training(epochs, CIFAR10, WIDTH) for epochs in table.fidelities], axis=1) / speed
+    trained = TabularOracle(
+        NASBench101(part),
+        table,
+        "cifar10",
+        noise=noise,
+        train_seconds=seconds,
+        clock=f"forward and backward passes on {timing.device}, {timing.kind}",
+    )
+    oracle = WeightSharingOracle(
+        trained,
+        BIAS[part],
+        spearman(part, variant),
+        (part, variant),
+        setup_seconds=_supernet_seconds(trained, timing, variant) / speed,
+        proxy_seconds=PROXY_SECONDS,
+        supernets=supernets,
+        seed=supernet_seed,
+    )
+    return Task(name, oracle)
+
+
+def spearman(subspace: str, variant: str) -> tuple[float, float]:
+    """Published mean of the super-nets' correlations, and their standard deviation.
+
+    The deviation is what the published 95% interval of a mean of five implies, by Student's t.
+    """
+    mean, half_width = published()["spearman"][subspace][list(VARIANT_COST).index(variant)]
+    return mean, float(half_width * np.sqrt(5) / 2.776)
+
+
+def _supernet_seconds(trained: TabularOracle, timing: Timing, variant: str) -> float:
+    """Training of a super-net: the mean over the cells that it samples (section 4.3.3)."""
+    seconds: Floats = timing.training(SUPERNET_EPOCHS, CIFAR10, SUPERNET_WIDTH)[trained.rows]
+    parameters = trained.table.array("cifar10/parameters")[trained.rows]
+    weights = parameters if variant in PRO_RATA else np.ones(len(seconds))
+    return float(VARIANT_COST[variant] * np.average(seconds, weights=weights))
+
+
+@cache
+def _nasbench101(folder: str | None) -> tuple[Table, Timing]:
+    """Opened once a process: table and device are the same for all seven tasks."""
+    table = Table.open(find("nasbench101", folder))
+    timings = Table.open(find("timings/k80", folder))
+    return table, Timing.of(timings, table, NASBench101())
+
+
+@cache
+def published() -> Mapping[str, Any]:
+    """The weight-sharing study's own figures."""
+    return tomllib.loads((resources.files("suites") / "ws_vs_rs.toml").read_text(encoding="utf-8"))
+
+
+def nearest(name: str, known: Mapping[str, Any] | tuple[str, ...] | list[str]) -> str:
+    """What to say about an unknown name: the nearest ones, or all."""
+    near = get_close_matches(name, list(known), 3, 0.4)
+    return f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(known)}"

@@ -1,0 +1,80 @@
+"""What a suite is: a question as tasks x strategies x seeds, and the comparisons that answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nasbench_sim.oracle import Task
+from nasbench_sim.strategies.strategy import Factory
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A strategy in a suite.
+
+    Attributes:
+        name: short, as in tables and curves; its own random choices are drawn from a stream of this name.
+        title: in words.
+        factory: see ``Factory``.
+        seeds: runs use the seeds 0 to ``seeds - 1``.
+        cluster: runs whose seeds agree modulo this number share something (a super-net) and are not independent;
+            None where every run is.
+    """
+
+    name: str
+    title: str
+    factory: Factory
+    seeds: int
+    cluster: int | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Who is held against whom, and when.
+
+    Attributes:
+        reference: an entry's name.
+        method: another's.
+        at: "one-shot" (the mean time at which the method's runs finish their first training), or "end".
+    """
+
+    reference: str
+    method: str
+    at: str = "end"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A question.
+
+    Attributes:
+        name: of the suite.
+        question: in one sentence.
+        tasks: names, handed to ``make_task``.
+        entries: the strategies.
+        comparisons: to make on every task.
+        make_task: from a name and the folder given as ``--tables`` to a task without budget.
+        evaluations: budget of each run in trainings.
+        seconds: budget in simulated seconds.
+        parameters: the readings chosen, as told by ``--set``.
+        notes: for the page: readings, protocol, what was calibrated.
+        published: tables to stand beside, see ``reports.published``.
+        evidence: writes what the report shows beside the runs into ``evidence/`` of the output folder; called
+            with the tasks by name and the output folder, once all runs are stored.
+    """
+
+    name: str
+    question: str
+    tasks: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    comparisons: tuple[Comparison, ...]
+    make_task: Callable[[str, Path | None], Task]
+    evaluations: int | None = None
+    seconds: float | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    published: tuple[Mapping[str, Any], ...] = ()
+    evidence: Callable[[Mapping[str, Task], Path], None] | None = None
