@@ -227,6 +227,7 @@ def _in_lockstep(task: Task, runs: list[_Run]) -> None:
         if not asking:
             return
         codes = _spelled_out(task.oracle, [proposal for _, proposal in asking])
+        codes = [_affordable(task, run, proposal, part) for (run, proposal), part in zip(asking, codes, strict=True)]
         groups: dict[tuple[str, float | None, int], list[int]] = {}
         for place, (_, proposal) in enumerate(asking):
             groups.setdefault((proposal.source, proposal.fidelity, proposal.repeat), []).append(place)
@@ -247,12 +248,21 @@ def _spelled_out(oracle: Oracle, proposals: list[Proposal]) -> list[Codes]:
         found, offsets = oracle.space.neighbourhoods(centres)
         for number, place in enumerate(around):
             members = found[offsets[number] : offsets[number + 1]]
+            if proposals[place].itself:
+                members = np.concatenate([centres[number : number + 1], members])
             shuffle = proposals[place].shuffle
             codes[place] = members if shuffle is None else members[shuffle.permutation(len(members))]
     return [
         members if proposal.limit is None else members[: proposal.limit]
         for members, proposal in zip(codes, proposals, strict=True)
     ]
+
+
+def _affordable(task: Task, run: _Run, proposal: Proposal, codes: Codes) -> Codes:
+    """Without what lies beyond the budget of evaluations, so that the oracle is not asked in vain."""
+    if task.evaluations is None or proposal.source != TRAIN or proposal.recall:
+        return codes
+    return codes[: task.evaluations - run.count]
 
 
 def _account(

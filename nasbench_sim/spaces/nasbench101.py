@@ -34,6 +34,7 @@ from nasbench_sim.spaces.nasbench101_cells import (
     canonical,
     checked,
     key,
+    key_of_pruned,
     prune,
 )
 from nasbench_sim.spaces.nasbench101_network import layers
@@ -121,8 +122,8 @@ class NASBench101:
         Returns:
             ``uint8[m, 26]`` pruned codes and offsets ``int64[n + 1]``.
         """
-        home = canonical(codes)
-        own = key(home)
+        own = key(codes)
+        home = canonical(codes, own)
         choices = np.concatenate(
             [
                 home,
@@ -143,7 +144,7 @@ class NASBench101:
         reached, centre = prune(np.concatenate(steps)), np.concatenate(centres)
         admitted = self._admits(reached)
         reached, centre = reached[admitted], centre[admitted]
-        keys = key(reached)
+        keys = key_of_pruned(reached)
         different = (keys != own[centre]).any(1)
         reached, centre, keys = reached[different], centre[different], keys[different]
         order = np.lexsort((keys[:, 1], keys[:, 0], centre))

@@ -21,7 +21,16 @@ DIMENSION = len(EDGES) + NODES - 2
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 CONV3X3, CONV1X1, MAXPOOL = 1, 2, 3
 
-CHUNK = 8192  # rows per pass, so that the columns at work stay in the processor's cache
+CHUNK = 1024  # rows per pass, so that the columns at work stay in the processor's cache
+
+_SALTS = np.array([0x9E3779B97F4A7C15, 0x3C6EF372FE94F82B, 0xD1B54A32D192ED03], np.uint64)
+_ABSENT = len(EDGES)
+_TURNED = np.array(
+    [
+        [[EDGE.get((x, y), _ABSENT) for x in range(NODES)] for y in range(NODES)],
+        [[EDGE.get((OUTPUT - y, OUTPUT - x), _ABSENT) for x in range(NODES)] for y in range(NODES)],
+    ]
+)
 
 
 def checked(codes: Codes) -> Codes:
@@ -41,24 +50,6 @@ def prune(codes: Codes) -> Codes:
     return pruned
 
 
-def _prune_columns(columns: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    columns = columns.copy()
-    n = columns.shape[1]
-    forward = [np.ones(n, np.uint8)] + [np.zeros(n, np.uint8) for _ in range(OUTPUT)]
-    backward = [np.zeros(n, np.uint8) for _ in range(OUTPUT)] + [np.ones(n, np.uint8)]
-    for position, (x, y) in enumerate(EDGES):  # column by column is topological order
-        forward[y] |= columns[position] & forward[x]
-    for x in reversed(range(OUTPUT)):
-        for y in range(x + 1, NODES):
-            backward[x] |= columns[EDGE[x, y]] & backward[y]
-    alive = [ahead & behind for ahead, behind in zip(forward, backward, strict=True)]
-    for position, (x, y) in enumerate(EDGES):
-        columns[position] &= alive[x] & alive[y]
-    for node in range(1, OUTPUT):
-        columns[20 + node] *= alive[node]
-    return columns
-
-
 def key(codes: Codes) -> Keys:
     """Canonical identity ``uint64[n, 2]``: isomorphic cells, and cells equal once pruned, share it.
 
@@ -74,6 +65,51 @@ def key(codes: Codes) -> Keys:
     return keys
 
 
+def key_of_pruned(codes: Codes) -> Keys:
+    """As ``key``, for codes that ``prune`` has returned."""
+    keys = np.empty((len(codes), 2), np.uint64)
+    for start in range(0, len(codes), CHUNK):
+        keys[start : start + CHUNK] = _key_columns(np.ascontiguousarray(codes[start : start + CHUNK].T)).T
+    return keys
+
+
+def _both_ways(columns: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Edges by target and source, ``[2, 7, 7, n]``: as they are, and with the cell turned round.
+
+    So a sweep from the input and one from the output are one sweep over both.
+    """
+    return np.asarray(np.concatenate([columns[: len(EDGES)], np.zeros_like(columns[:1])])[_TURNED])
+
+
+def _prune_columns(columns: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    edges = _both_ways(columns)
+    reached = np.ones((2, NODES, columns.shape[1]), np.uint8)
+    for y in range(1, NODES):
+        reached[:, y] = np.bitwise_or.reduce(edges[:, y, :y] & reached[:, :y], axis=1)
+    alive = reached[0] & reached[1, ::-1]
+    sources, targets = np.array(EDGES).T
+    kept = columns[: len(EDGES)] & alive[sources] & alive[targets]
+    return np.concatenate([kept, columns[len(EDGES) :] * alive[1:OUTPUT]])
+
+
+def _key_columns(columns: npt.NDArray[np.uint8]) -> Keys:
+    n = columns.shape[1]
+    # An edge as a mask of 64 ones: `edges & colour` is the colour where the edge exists.
+    edges = np.negative(_both_ways(columns).astype(np.uint64))
+    colours = np.empty((NODES, n), np.uint64)
+    colours[0], colours[1:OUTPUT], colours[OUTPUT] = 11, columns[len(EDGES) :], 13
+    present = columns[len(EDGES) :] > 0
+    swept = np.empty((2, NODES, n), np.uint64)
+    for _ in range(2):
+        # Different salts each way: a cell and the cell turned round are not the same.
+        starts = np.stack([colours + _SALTS[0], colours[::-1] + _SALTS[1]])
+        for y in range(NODES):
+            swept[:, y] = _mix(starts[:, y] + np.add.reduce(edges[:, y, :y] & swept[:, :y], axis=1))
+        colours = _mix(swept[0] + (swept[1, ::-1] << np.uint64(1)))
+    colours[1:OUTPUT] *= present
+    return _mix(np.stack([colours.sum(axis=0), _mix(colours ^ _SALTS[2]).sum(axis=0)]))
+
+
 def _mix(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """Scramble 64 bits (the finaliser of Steele et al. 2014, SplitMix), in place."""
     value ^= value >> np.uint64(30)
@@ -84,46 +120,21 @@ def _mix(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return value
 
 
-def _key_columns(columns: npt.NDArray[np.uint8]) -> Keys:
-    n = columns.shape[1]
-    # An edge as a mask of 64 ones: `edge & colour` is the colour where the edge exists.
-    edges = np.negative(columns[:21].astype(np.uint64))
-    colours = [np.full(n, 11, np.uint64), *columns[21:].astype(np.uint64), np.full(n, 13, np.uint64)]
-    for sweep in range(2):
-        salt = np.uint64(0x9E3779B97F4A7C15 * (sweep + 1) % 2**64)
-        ahead: list[npt.NDArray[np.uint64]] = []
-        for y in range(NODES):
-            total = colours[y] + salt
-            for x in range(y):
-                total += edges[EDGE[x, y]] & ahead[x]
-            ahead.append(_mix(total))
-        behind: list[npt.NDArray[np.uint64]] = [np.empty(0, np.uint64)] * NODES
-        for x in reversed(range(NODES)):
-            total = colours[x] ^ salt
-            for y in range(x + 1, NODES):
-                total += edges[EDGE[x, y]] & behind[y]
-            behind[x] = _mix(total)
-        colours = [_mix(a + (b << np.uint64(1))) for a, b in zip(ahead, behind, strict=True)]
-    keys = np.zeros((2, n), np.uint64)
-    for node, colour in enumerate(colours):
-        if 0 < node < OUTPUT:
-            colour = colour * (columns[20 + node] > 0)
-        keys[0] += colour
-        keys[1] += _mix(colour ^ np.uint64(0xD1B54A32D192ED03))
-    return np.stack([_mix(keys[0]), _mix(keys[1])])
-
-
-def canonical(codes: Codes) -> Codes:
+def canonical(codes: Codes, keys: Keys | None = None) -> Codes:
     """The form in which the benchmark stores each cell, ``uint8[n, 26]``.
 
     Of all equivalent codes the one with the fewest nodes, then the smallest edge number (edge i counts 2^i over
     the cell's own nodes), then the first operations.
 
+    Args:
+        codes: ``[n, 26]``.
+        keys: theirs, where they are known already.
+
     Raises:
         UserError: a code is no NAS-Bench-101 cell.
     """
     lanes, order = sorted_keys()
-    wanted = key(codes)
+    wanted = key(codes) if keys is None else keys
     place = np.minimum(np.searchsorted(lanes[:, 0], wanted[:, 0]), len(lanes) - 1)
     if not np.array_equal(lanes[place], wanted):
         bad = int(np.flatnonzero((lanes[place] != wanted).any(1))[0])

@@ -15,18 +15,18 @@ from nasbench_sim.strategies.strategy import Proposal
 
 
 class GreedySearch:
-    """Evaluate all neighbours, move to the best if it is strictly better, else restart at random.
+    """Evaluate a configuration and all its neighbours, move to the best of them, restart where that is itself.
 
     Args:
         space: to search.
         random: starts come from ``start``, the order of neighbours from ``choices``.
-        order: "random" or "listed" (by the space: operations, edges, nodes); matters while a budget is smaller
-            than a neighbourhood.
-        revisits: "remembered" answers a configuration met again from memory, free of charge; "charged" evaluates
-            and counts it again.
+        order: "listed" (by the space: itself, operations, edges, nodes) or "random"; matters while a budget is
+            smaller than a neighbourhood.
+        revisits: "remembered" answers a configuration met again, itself first of all, from memory, free of charge;
+            "charged" evaluates and counts it again.
     """
 
-    def __init__(self, space: Space, random: Streams, order: str = "random", revisits: str = "charged") -> None:
+    def __init__(self, space: Space, random: Streams, order: str = "listed", revisits: str = "remembered") -> None:
         if order not in ("random", "listed") or revisits not in ("remembered", "charged"):
             raise ValueError(f"no such reading: order={order!r}, revisits={revisits!r}")
         self.space, self.random = space, random
@@ -45,20 +45,22 @@ class GreedySearch:
         self._waiting = True
         if self._current is None:
             return Proposal(self.space.sample(self.random.start, 1), recall=self._recall)
-        return Proposal(neighbours_of=self._current, shuffle=self._shuffle, recall=self._recall)
+        return Proposal(neighbours_of=self._current, itself=True, shuffle=self._shuffle, recall=self._recall)
 
     def tell(self, observations: Observations) -> None:
         """Keep the best of the neighbourhood; move or restart once all of it is in.  Equals do not move."""
         values = observations.objectives[:, 0]
-        if values.size and not np.isnan(values).all():
-            best = int(np.nanargmin(values))
+        if values.size:
+            best = int(values.argmin())
+            if np.isnan(values[best]):  # argmin prefers them
+                best = int(np.where(np.isnan(values), np.inf, values).argmin())
             if values[best] < self._best_value:
                 self._best, self._best_value = observations.codes[best], float(values[best])
         if observations.pending:
             return
         self._waiting = False
-        if self._best_value < self._value:
-            self._current, self._value = self._best, self._best_value
-        else:
-            self._current, self._value = None, np.inf
+        # Under noise a second look at itself may be better than the first; that is no move.
+        moved = self._best_value < self._value and not np.array_equal(self._best, self._current)
+        self._current = self._best if moved else None
+        self._value = self._best_value if moved else np.inf
         self._best, self._best_value = None, np.inf

@@ -22,7 +22,7 @@ class RandomSearch:
         draw: how many are drawn at a time.
     """
 
-    def __init__(self, space: Space, random: Streams, draw: int = 1000) -> None:
+    def __init__(self, space: Space, random: Streams, draw: int = 10_000) -> None:
         self.space, self.random, self.draw = space, random, draw
         self._asked = np.empty(0, np.uint64)
 
@@ -47,7 +47,6 @@ class RandomSearch:
 
     def _fresh(self, codes: Codes) -> Proposal | None:
         keys = self.space.key(codes)[:, 0]
-        _, first = np.unique(keys, return_index=True)
-        new = np.sort(first[~np.isin(keys[first], self._asked)])
+        new = np.flatnonzero(~np.isin(keys, self._asked))
         self._asked = np.concatenate([self._asked, keys[new]])
         return Proposal(codes[new]) if new.size else None

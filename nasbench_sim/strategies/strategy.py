@@ -21,6 +21,7 @@ class Proposal:
         codes: ``[n, d]``, evaluated in this order; or None together with ``neighbours_of``.
         neighbours_of: ``[d]``: all neighbours of this configuration are meant.  Said this way, the neighbourhoods
             of many runs are worked out together.
+        itself: that configuration stands first among its neighbours.
         limit: at most so many of them, the first; None for all.
         shuffle: a generator that puts the neighbours in random order; None leaves them in the space's.
         recall: what this run has had answered before by the same source, fidelity and repeat is answered from
@@ -32,6 +33,7 @@ class Proposal:
 
     codes: Codes | None = None
     neighbours_of: Codes | None = None
+    itself: bool = False
     limit: int | None = None
     shuffle: np.random.Generator | None = None
     recall: bool = False

@@ -16,7 +16,7 @@ from nasbench_sim.timing import Device, roofline_nasbench101
 # One chip of a K80 (4.1 TFLOP/s and 240 GB/s on paper).  Half the arithmetic and two fifths of the bandwidth are
 # sustained; launch and tile were chosen, among rooflines on a coarse grid, so that the number of trainings which
 # the one-shot budget is worth comes nearest to what the source's figures imply on its seven spaces.
-K80 = Device("K80-class (roofline)", macs_per_second=1.0e12, bytes_per_second=100e9, launch_seconds=1e-4, tile=128)
+K80 = Device("K80-class (roofline)", macs_per_second=1.0e12, bytes_per_second=100e9, launch_seconds=3e-4, tile=128)
 WIDTHS, BATCH_SIZE = (128, 16), 256
 
 

@@ -130,6 +130,13 @@ class TabularOracle:
         """Seconds of one training, ``float64[N]``."""
         return self._column("train_seconds", fidelity)
 
+    @property
+    def test_error(self) -> Floats:
+        """Held-out error at the longest fidelity, mean over repeats, ``float64[N]``; for reports and calibration."""
+        if self._test is None:
+            raise UserError(f"{self.table.path} has no test error of {self.data_set} at its longest fidelity")
+        return self._test
+
     def locate(self, keys: Keys) -> npt.NDArray[np.int64]:
         """Rows ``int64[n]`` of keys ``uint64[n, 2]``.
 

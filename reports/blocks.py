@@ -1,0 +1,178 @@
+"""What a page is made of, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph.
+
+    Attributes:
+        text: plain.
+        style: "body", "lead" (larger) or "note" (smaller).
+    """
+
+    text: str
+    style: str = "body"
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A table's cell.
+
+    Attributes:
+        text: in it.
+        note: below it, smaller.
+        tone: "better", "worse", "flag" or "" for none; never the only carrier of a meaning.
+    """
+
+    text: str
+    note: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; the first cell of each row is its header.
+
+    Attributes:
+        caption: says what it shows.
+        columns: headers.
+        rows: of cells or plain texts, one per column.
+        groups: labels over several columns each, with how many; empty for none.
+        wide: whether figures are many and set smaller.
+    """
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell | str]]
+    groups: Sequence[tuple[str, int]] = ()
+    wide: bool = False
+    kind: str = "table"
+
+    @property
+    def cells(self) -> list[list[Cell]]:
+        """All rows as cells."""
+        return [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in self.rows]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing.
+
+    Attributes:
+        name: of its file in ``figures/``, without ending.
+        svg: the file's content.
+        alt: what it shows, for those who cannot see it.
+    """
+
+    name: str
+    svg: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Figures side by side under one caption."""
+
+    figures: Sequence[Figure]
+    caption: str
+    kind: str = "gallery"
+
+
+@dataclass(frozen=True)
+class Items:
+    """Terms and what is to be said about each."""
+
+    items: Sequence[tuple[str, str]]
+    loud: bool = False
+    kind: str = "items"
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One comparison below a verdict."""
+
+    word: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer on one task: a sentence, and what stands behind it."""
+
+    label: str
+    about: str
+    sentence: str
+    details: Sequence[Detail]
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """The answers on all tasks."""
+
+    verdicts: Sequence[Verdict]
+    kind: str = "verdicts"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A practice, how far it is kept, and how."""
+
+    practice: str
+    status: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Checklist:
+    """Practices and how they are kept."""
+
+    checks: Sequence[Check]
+    kind: str = "checklist"
+
+
+Block = Text | Table | Gallery | Items | Verdicts | Checklist
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page."""
+
+    name: str
+    title: str
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page.
+
+    Attributes:
+        title: of the window.
+        question: the headline.
+        subtitle: below it.
+        sections: in order.
+        footer: last line.
+    """
+
+    title: str
+    question: str
+    subtitle: str
+    sections: Sequence[Section] = field(default_factory=tuple)
+    footer: str = ""
+
+    @property
+    def figures(self) -> list[Figure]:
+        """All figures, in order."""
+        return [
+            figure
+            for section in self.sections
+            for block in section.blocks
+            if isinstance(block, Gallery)
+            for figure in block.figures
+        ]

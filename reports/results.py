@@ -1,0 +1,189 @@
+"""The output folder of a suite, read: what was asked, and what every run left behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nasbench_sim.errors import UserError
+from nasbench_sim.trace import Trace
+
+FORMAT = "nasbench-sim suite 1"
+NAMED = 3  # damaged runs that an error names one by one
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A strategy of the suite.
+
+    Attributes:
+        name: as in tables.
+        title: in words.
+        seeds: runs use the seeds 0 to ``seeds - 1``.
+        cluster: runs whose seeds agree modulo this number are dependent; None where none are.
+    """
+
+    name: str
+    title: str
+    seeds: int
+    cluster: int | None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task of the suite.
+
+    Attributes:
+        name: such as ``nasbench101/A1``.
+        label: the shortest unambiguous form of the name, for tables and figures.
+        size: configurations in the space, None where they are not counted.
+        provenance: what answered: table, kind, fingerprint, clock, ...
+    """
+
+    name: str
+    label: str
+    size: int | None
+    provenance: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Who is held against whom, and when ("one-shot" or "end")."""
+
+    reference: str
+    method: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that a report is made from.
+
+    Attributes:
+        folder: where it was read.
+        manifest: ``suite.json`` as written.
+        tasks: in the suite's order.
+        strategies: in the suite's order.
+        comparisons: in the suite's order.
+        runs: traces of a task (by name) and a strategy (by name), in the order of their seeds.
+        evidence: ``evidence/weight_sharing.json``, None where the suite wrote none.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    tasks: tuple[Task, ...]
+    strategies: tuple[Strategy, ...]
+    comparisons: tuple[Comparison, ...]
+    runs: Mapping[tuple[str, str], tuple[Trace, ...]]
+    evidence: Mapping[str, Any] | None
+
+    def strategy(self, name: str) -> Strategy:
+        """The strategy of that name."""
+        return next(strategy for strategy in self.strategies if strategy.name == name)
+
+
+def read(folder: Path) -> Results:
+    """Read the output folder of a suite.
+
+    Raises:
+        UserError: it is none, or runs are missing or damaged; the message names them and the remedy.
+    """
+    manifest = _manifest(folder)
+    try:
+        names = [task["name"] for task in manifest["tasks"]]
+        labels = _labels(names)
+        tasks = tuple(
+            Task(task["name"], label, task["size"], task["provenance"])
+            for task, label in zip(manifest["tasks"], labels, strict=True)
+        )
+        strategies = tuple(Strategy(s["name"], s["title"], s["seeds"], s["cluster"]) for s in manifest["strategies"])
+        comparisons = tuple(Comparison(c["reference"], c["method"], c["at"]) for c in manifest["comparisons"])
+        listed = [(str(task), str(strategy), int(seed), str(path)) for task, strategy, seed, path in manifest["runs"]]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{folder / 'suite.json'} is damaged: run the suite again, its stored runs are kept") from error
+    known = {strategy.name for strategy in strategies}
+    for comparison in comparisons:
+        for name in (comparison.reference, comparison.method):
+            if name not in known:
+                raise UserError(f"{folder / 'suite.json'} compares the strategy {name!r}, which it does not run")
+    return Results(
+        folder=folder,
+        manifest=manifest,
+        tasks=tasks,
+        strategies=strategies,
+        comparisons=comparisons,
+        runs=_runs(folder, manifest, listed, {(task, s.name) for task in names for s in strategies}),
+        evidence=_evidence(folder / "evidence" / "weight_sharing.json"),
+    )
+
+
+def _manifest(folder: Path) -> Mapping[str, Any]:
+    path = folder / "suite.json"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(
+            f"{folder} is not the output folder of a suite: {path} cannot be read ({error.strerror}); "
+            "make one with python -m suites.run SUITE --out FOLDER"
+        ) from error
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: run the suite again, its stored runs are kept") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise UserError(f"{path} is not of this version ({FORMAT}): run the suite again")
+    return manifest
+
+
+def _labels(names: list[str]) -> list[str]:
+    """Last parts of the names where these are told apart by them and belong to one family; otherwise the names."""
+    families = {name.rpartition("/")[0] for name in names}
+    last = [name.rpartition("/")[2] for name in names]
+    return last if len(families) == 1 and len(set(last)) == len(last) else names
+
+
+def _runs(
+    folder: Path,
+    manifest: Mapping[str, Any],
+    listed: list[tuple[str, str, int, str]],
+    groups: set[tuple[str, str]],
+) -> Mapping[tuple[str, str], tuple[Trace, ...]]:
+    again = f"run the suite {manifest.get('suite')} again with --out {folder} and the same options, it makes only these"
+    missing = [entry for entry in listed if not (folder / entry[3]).is_file()]
+    if missing:
+        task, strategy, seed, _ = missing[0]
+        raise UserError(
+            f"{len(missing)} of {len(listed)} runs are missing from {folder} "
+            f"(the first: {task}, {strategy}, seed {seed}): {again}"
+        )
+    runs: dict[tuple[str, str], list[Trace]] = {group: [] for group in sorted(groups)}
+    damaged: list[str] = []
+    for task, strategy, seed, path in sorted(listed, key=lambda entry: entry[2]):
+        try:
+            trace = Trace.load(folder / path)
+            told = trace.about["task"], trace.about["strategy"], trace.about["seed"]
+            if told != (task, strategy, seed) or (task, strategy) not in runs:
+                raise KeyError("another run's file")
+        except (UserError, KeyError):
+            damaged.append(path)
+            continue
+        runs[task, strategy].append(trace)
+    if damaged:
+        more = f" and {len(damaged) - NAMED} more" if len(damaged) > NAMED else ""
+        raise UserError(
+            f"{len(damaged)} of {len(listed)} stored runs are damaged ({', '.join(damaged[:NAMED])}{more}): {again}"
+        )
+    return {group: tuple(traces) for group, traces in runs.items()}
+
+
+def _evidence(path: Path) -> Mapping[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        evidence = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(evidence["spaces"], dict):
+            raise TypeError("spaces")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged: delete it and run the suite again, its stored runs are kept") from error
+    return evidence  # type: ignore[no-any-return]

@@ -1,0 +1,384 @@
+"""The parts of a page that every suite has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from reports import figures, wording
+from reports.blocks import Block, Cell, Detail, Figure, Gallery, Items, Section, Table, Text, Verdict, Verdicts
+from reports.comparisons import METRICS, Compared, metric, one_shot, regret_curve, time_grid
+from reports.published import Beside, verdict
+from reports.results import Comparison, Results
+
+KINDS = {
+    "measured": "measured: every figure is of a network that was trained.",
+    "surrogate": "SURROGATE: a model predicted the validation and test errors; no network was trained for them.",
+    "calibrated": "CALIBRATED: generated so that its statistics meet published ones; no network was trained for it.",
+    "recorded": "recorded: figures that others measured and published.",
+}
+NOISE = {
+    "mean": "every answer is the mean over the table's repeats",
+    "repeat": "every answer is one repeat, drawn for each run",
+}
+AGREEMENT = {
+    "agrees": "agrees",
+    "outside": "outside the interval",
+    "differs": "differs",
+    "unknown": "no interval",
+}
+
+
+def answer(compared: Sequence[Compared], cells: Sequence[Beside], subject: str = "") -> Section:
+    """The verdict on every task."""
+    told = {id(cell.compared): verdict(cell.entry) for cell in cells if cell.compared is not None}
+    verdicts = []
+    for task in dict.fromkeys(one.task.name for one in compared):
+        group = [one for one in compared if one.task.name == task]
+        size = group[0].task.size
+        details = [Detail(one.samples.verdict, wording.detail(one, told.get(id(one), ""))) for one in group]
+        about = "" if size is None else wording.count(size, "configuration")
+        verdicts.append(Verdict(group[0].task.label, about, wording.sentence(group, subject), details))
+    blocks: list[Block] = [Text(_overall(compared), "lead")] if compared else []
+    if not compared:
+        blocks.append(Text("The suite makes no comparison; the curves below show what each strategy found.", "lead"))
+    blocks.append(Verdicts(verdicts))
+    if compared:
+        blocks.append(Text(_how_judged(compared), "note"))
+    return Section("answer", "The answer", blocks)
+
+
+def _overall(compared: Sequence[Compared]) -> str:
+    parts = []
+    for comparison in dict.fromkeys(one.comparison for one in compared):
+        words = [one.samples.verdict for one in compared if one.comparison == comparison]
+        parts.append(
+            f"{comparison.method} beats {comparison.reference} on {wording.in_words(words.count('better'))} "
+            f"of {wording.count(len(words), 'task')}, does worse on {wording.in_words(words.count('worse'))} and is "
+            f"undecided on {wording.in_words(words.count('undecided'))}"
+        )
+    return "; ".join(parts) + "."
+
+
+def _how_judged(compared: Sequence[Compared]) -> str:
+    metrics = sorted({one.metric for one in compared})
+    text = (
+        f"Judged by the 95% interval of the difference in {wording.listing([METRICS[name] for name in metrics])}: "
+        "better or worse where it excludes zero, undecided where it does not. One point is one per cent of images. "
+    )
+    if any(one.samples.clusters_method or one.samples.clusters_reference for one in compared):
+        text += (
+            "Runs that share something random (the same seed modulo the cluster size) are dependent; the interval "
+            "takes the variance between these clusters, with one degree of freedom fewer than there are clusters, "
+            "and Welch's degrees of freedom for the difference. "
+        )
+    if "regret" not in metrics:
+        text += "The tasks have no held-out figures, so this is what the search itself saw, not a test. "
+    return text + "No correction is made for making several comparisons."
+
+
+def evidence(results: Results) -> Section:
+    """What kind of evidence the page rests on."""
+    items: list[tuple[str, str]] = []
+    for key, title, texts in (
+        ("kind", "Table", {name: f"{{table}} is {text}" for name, text in KINDS.items()}),
+        ("noise", "Answers", NOISE),
+        ("clock", "Clock", {}),
+        ("proxy", "Super-nets", {}),
+    ):
+        found: dict[str, list[str]] = {}
+        for task in results.tasks:
+            value = task.provenance.get(key)
+            if value is not None:
+                text = texts.get(value, value).replace("{table}", task.provenance.get("table", "the table"))
+                text = text[:1].upper() + text[1:].rstrip(".") + "."
+                found.setdefault(text, []).append(task.label)
+        items += [(title, text) for text in _shared(found, len(results.tasks))]
+    blocks: list[Block] = []
+    if any(task.provenance.get("kind") in ("surrogate", "calibrated") for task in results.tasks):
+        blocks.append(
+            Text(
+                "This page is a simulation on modelled figures. It says what the study would find if the models were "
+                "right; it is not a measurement.",
+                "loud",
+            )
+        )
+    blocks.append(Items(items, loud=True))
+    return Section("evidence", "What kind of evidence this is", blocks)
+
+
+def _shared(found: Mapping[str, Sequence[str]], tasks: int) -> list[str]:
+    """Texts that hold for all tasks once; what differs only in the task's name is told for the first one."""
+    if len(found) == 1:
+        return list(found)
+    if len(found) == tasks:
+        text, labels = next(iter(found.items()))
+        others = {other.replace(own[0], "") for other, own in found.items()}
+        if len(others) == 1:
+            return [f"{text[:-1]}; likewise for the other tasks."] if labels else []
+    return [f"{', '.join(labels)}: {text}" for text, labels in found.items()]
+
+
+def curves(results: Results) -> Section:
+    """Regret curves of every task."""
+    methods = dict.fromkeys(one.method for one in results.comparisons if one.at == "one-shot")
+    drawings = []
+    quantities = set()
+    for task in results.tasks:
+        grid = time_grid(results, task)
+        lines = [
+            figures.Line(strategy.name, place, grid, regret_curve(results, task, strategy, grid))
+            for place, strategy in enumerate(results.strategies)
+        ]
+        quantity = METRICS[metric(results.runs[task.name, results.strategies[0].name])]
+        quantities.add(quantity)
+        marks = {name: one_shot(results.runs[task.name, name]) for name in methods}
+        marks = {name: seconds for name, seconds in marks.items() if np.isfinite(seconds)}
+        name = f"regret-{_slug(task.label)}"
+        ends = ", ".join(
+            f"{line.name} {wording.points(line.curve.mean[~np.isnan(line.curve.mean)][-1], sign=False)}"
+            for line in lines
+            if (~np.isnan(line.curve.mean)).any()
+        )
+        drawings.append(
+            Figure(
+                name,
+                figures.regret_curves(name, task.label, lines, quantity, marks),
+                f"{task.label}: mean {quantity} over simulated time, falling for every strategy. At the end: {ends}.",
+            )
+        )
+    caption = (
+        f"Mean {wording.listing(sorted(quantities))} of the incumbent in points against simulated hours, both axes "
+        "logarithmic; bands are 95% intervals of the mean, with clusters of dependent runs respected. A line starts "
+        "when all runs of a strategy have a value and stops when the first of them ends."
+    )
+    if methods:
+        caption += (
+            " Dashed verticals: one-shot, the mean time at which a method has trained its first configuration; "
+            "the dots on them are what is compared."
+        )
+    return Section("curves", "Regret over time", [Gallery(drawings, caption)])
+
+
+def forest(results: Results, compared: Sequence[Compared], cells: Sequence[Beside]) -> Section:
+    """All differences at a glance."""
+    told = {id(cell.compared): cell for cell in cells if cell.compared is not None}
+    drawings = []
+    for comparison in results.comparisons:
+        group = [one for one in compared if one.comparison == comparison]
+        rows = [
+            figures.Row(
+                one.task.label,
+                100 * one.samples.difference,
+                100 * one.samples.interval_low,
+                100 * one.samples.interval_high,
+                _published_points(told.get(id(one))),
+            )
+            for one in group
+        ]
+        title = f"{comparison.reference} − {comparison.method}"
+        name = f"differences-{_slug(comparison.reference)}-{_slug(comparison.method)}"
+        name += "" if comparison.at == "one-shot" else f"-{_slug(comparison.at)}"
+        alt = f"{title} in points: " + "; ".join(
+            f"{row.label} {wording.number(row.here, sign=True)}"
+            + ("" if row.published is None else f" (published {wording.number(row.published, sign=True)})")
+            for row in rows
+        )
+        svg = figures.forest(name, title, rows, "points; right of zero: the method is better")
+        drawings.append(Figure(name, svg, alt + "."))
+    caption = "Differences in regret with their 95% intervals, clusters of dependent runs respected."
+    if told:
+        caption += " Hollow diamonds: the published differences."
+    return Section("differences", "Who is better, and by how much", [Gallery(drawings, caption)])
+
+
+def comparison_tables(results: Results, compared: Sequence[Compared], cells: Sequence[Beside]) -> Section:
+    """Every comparison in figures, beside the published ones where there are any."""
+    told = {id(cell.compared): cell for cell in cells if cell.compared is not None}
+    blocks: list[Block] = []
+    names: dict[str, list[Comparison]] = {}
+    for comparison in results.comparisons:
+        tables = [told[id(one)].table for one in compared if one.comparison == comparison and id(one) in told]
+        names.setdefault(tables[0] if tables else "", []).append(comparison)
+    for table, comparisons in names.items():
+        for comparison in comparisons:
+            group = [one for one in compared if one.comparison == comparison]
+            blocks.append(_comparison_table(table, comparison, group, told))
+    apart = [one for one in compared if wording.disagreement(one.samples)]
+    if apart:
+        named = "; ".join(
+            f"{one.task.label} {one.comparison.reference}−{one.comparison.method} "
+            f"{wording.number(one.samples.superiority)} measured, {wording.number(one.samples.superiority_normal)} "
+            "converted"
+            for one in apart
+        )
+        blocks.append(
+            Text(
+                "Superiority is the share of pairs of runs in which the method's regret is the smaller one, ties "
+                "counted half. Converting d by the normal distribution, as Φ(d/√2), misses it by more than 0.04 in "
+                f"{wording.in_words(len(apart))} of {wording.count(len(compared), 'comparison')}, because regrets are "
+                f"skewed and the spreads unequal: {named}.",
+                "note",
+            )
+        )
+    elif compared:
+        blocks.append(
+            Text(
+                "Superiority is the share of pairs of runs in which the method's regret is the smaller one, ties "
+                "counted half. Converting d by the normal distribution, as Φ(d/√2), gives the same within 0.04.",
+                "note",
+            )
+        )
+    if told:
+        blocks.append(Text(_agreement(list(told.values())), "note"))
+    blocks.append(
+        Text(
+            "p: Student's t-test, unpaired, two-sided, all runs taken as independent and no correction for the number "
+            "of comparisons, as such figures are published. Only the intervals respect dependence between runs.",
+            "note",
+        )
+    )
+    title = f"{_tables_named(names)}published | here" if told else "The comparisons in figures"
+    return Section("comparisons", title, blocks)
+
+
+def _comparison_table(
+    table: str, comparison: Comparison, group: Sequence[Compared], told: Mapping[int, Beside]
+) -> Table:
+    at = "at one-shot" if comparison.at == "one-shot" else "at the end"
+    kinds = sorted({told[id(one)].kind for one in group if id(one) in told})
+    caption = f"Table {table}, " if table else ""
+    caption += f"{comparison.reference} − {comparison.method} {at}, in points; positive: {comparison.method} is better"
+    if kinds:
+        caption += f". The figures here are {wording.listing(kinds).upper()}"
+    columns = ["Task", "difference ± sd", "p", "d"] if kinds else ["Task"]
+    columns += ["difference ± sd", "95% interval", "p", "d", "superiority", "runs"]
+    groups = [("", 1), ("published", 3), ("here", 6)] if kinds else []
+    if kinds:
+        columns.append("agreement")
+        groups.append(("", 1))
+    rows = []
+    for one in group:
+        s, cell = one.samples, told.get(id(one))
+        row: list[Cell | str] = [Cell(one.task.label, "; ".join(wording.remarks(one)))]
+        if kinds:
+            row += _published_cells(cell)
+        row += [
+            Cell(f"{wording.points(s.difference)} ± {wording.points(s.pooled_sd, sign=False)}", "", s.verdict),
+            wording.interval(s.interval_low, s.interval_high),
+            wording.p_value(s.p_value),
+            wording.number(s.cohens_d, sign=True),
+            Cell(
+                wording.number(s.superiority),
+                f"normal {wording.number(s.superiority_normal)}" if wording.disagreement(s) else "",
+            ),
+            f"{s.n_reference} | {s.n_method}",
+        ]
+        if kinds:
+            state = cell.agreement if cell else "unknown"
+            row.append(Cell(AGREEMENT[state], "", "flag" if state in ("differs", "outside") else ""))
+        rows.append(row)
+    return Table(caption, columns, rows, groups, wide=True)
+
+
+def _published_cells(cell: Beside | None) -> list[Cell | str]:
+    if cell is None:
+        return ["–", "–", "–"]
+    entry = cell.entry
+    scale = 100 / float(entry.get("scale", 1))
+    difference = f"{wording.number(scale * cell.published, sign=True)}"
+    if not np.isnan(cell.published_sd):
+        difference += f" ± {wording.number(scale * cell.published_sd)}"
+    p = wording.p_value(float(entry["published_p"])) if "published_p" in entry else "–"
+    d = wording.number(float(entry["published_d"]), sign=True) if "published_d" in entry else "–"
+    return [difference, p, d]
+
+
+def _published_points(cell: Beside | None) -> float | None:
+    return None if cell is None else 100 * cell.published / float(cell.entry.get("scale", 1))
+
+
+def _agreement(cells: Sequence[Beside]) -> str:
+    parts = []
+    for kind in dict.fromkeys(cell.kind for cell in cells):
+        group = [cell for cell in cells if cell.kind == kind]
+        outside = [cell for cell in group if cell.agreement in ("outside", "differs")]
+        apart = [cell for cell in group if cell.agreement == "differs"]
+        parts.append(
+            f"of {len(group)} {kind} figures {len(group) - len(outside)} agree, {len(outside) - len(apart)} more lie "
+            f"only outside the interval here, and {len(apart)} differ"
+            + (f" ({', '.join(f'{cell.row} {cell.column}' for cell in apart)})" if apart else "")
+        )
+    return (
+        "Agreement: “outside the interval” says that the published figure is outside the 95% interval here; "
+        "“differs”, that the two are more than two standard errors of their difference apart, each error from its "
+        "own standard deviation and number of runs. In all, " + "; ".join(parts) + "."
+    )
+
+
+def _tables_named(names: Mapping[str, object]) -> str:
+    numbers = [name for name in names if name]
+    if not numbers:
+        return ""
+    return f"Table{'s' if len(numbers) > 1 else ''} {wording.listing(numbers)}: "
+
+
+def methods(results: Results) -> Section:
+    """How it was done, from what the suite says of itself."""
+    manifest = results.manifest
+    budget = manifest.get("budget", {})
+    limits = []
+    if budget.get("evaluations"):
+        limits.append(f"{budget['evaluations']:,} trained configurations")
+    if budget.get("seconds"):
+        limits.append(f"{wording.hours(budget['seconds'])} of simulated time")
+    items = [("Budget of a run", wording.listing(limits) or "the task's own")]
+    items += [
+        (f"Strategy {s.name}", f"{s.title}; {wording.count(s.seeds, 'run')}, seeds 0 to {s.seeds - 1}" + _nested(s.cluster))
+        for s in results.strategies
+    ]  # fmt: skip
+    items += [(f"Reading: {name}", str(value)) for name, value in manifest.get("parameters", {}).items()]
+    rows = [
+        [task.label, task.name, "–" if task.size is None else f"{task.size:,}", *_runs_of(results, task.name)]
+        for task in results.tasks
+    ]
+    columns = ["Task", "name", "configurations", *(f"runs {s.name}" for s in results.strategies)]
+    blocks: list[Block] = [Items(items), Table("Tasks, and runs on each", columns, rows)]
+    blocks += [Text(note) for note in manifest.get("notes", ())]
+    if len({len(trace.objectives[0]) for traces in results.runs.values() for trace in traces if len(trace.objectives)} - {1}):  # fmt: skip  # noqa: E501
+        blocks.append(Text("Some tasks have several objectives; this page judges the first one alone.", "note"))
+    return Section("methods", "Methods", blocks)
+
+
+def _nested(cluster: int | None) -> str:
+    return "" if cluster is None else f"; seeds that agree modulo {cluster} share what is random in the task"
+
+
+def _runs_of(results: Results, task: str) -> list[str]:
+    return [str(len(results.runs[task, strategy.name])) for strategy in results.strategies]
+
+
+def provenance(results: Results) -> Section:
+    """Where everything comes from."""
+    manifest = results.manifest
+    machine = manifest.get("machine", {})
+    items = [
+        ("Software", f"nasbench-sim {manifest.get('version', 'unknown')}"),
+        ("Engine", f"sha256 {manifest.get('engine', 'unknown')}"),
+        ("Machine", ", ".join(f"{name} {value}" for name, value in machine.items()) or "unknown"),
+    ]
+    keys = dict.fromkeys(key for task in results.tasks for key in task.provenance)
+    for key in keys:
+        values: dict[str, list[str]] = {}
+        for task in results.tasks:
+            if key in task.provenance:
+                values.setdefault(str(task.provenance[key]), []).append(task.label)
+        every = len(values) == 1 and len(next(iter(values.values()))) == len(results.tasks)
+        for value, labels in values.items():
+            items.append((key.capitalize(), value if every else f"{', '.join(labels)}: {value}"))
+    return Section("provenance", "Provenance", [Items(items)])
+
+
+def _slug(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in name)

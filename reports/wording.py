@@ -1,0 +1,170 @@
+"""Numbers and verdicts in words, the same on the page and in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reports.comparisons import METRICS, Compared
+from reports.statistics import TwoSamples
+
+WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def number(value: float, digits: int = 2, sign: bool = False) -> str:
+    """A number with a real minus sign; an en dash where there is none."""
+    if not np.isfinite(value):
+        return "–" if np.isnan(value) else ("∞" if value > 0 else "−∞")
+    text = f"{value:+,.{digits}f}" if sign else f"{value:,.{digits}f}"
+    if float(text.replace(",", "")) == 0:
+        text = f"{0:.{digits}f}"
+    return text.replace("-", "−")
+
+
+def points(value: float, sign: bool = True) -> str:
+    """A fraction as points (x 100) with two digits."""
+    return number(100 * value, 2, sign)
+
+
+def interval(low: float, high: float, scale: float = 100.0) -> str:
+    """An interval, by default in points."""
+    if np.isnan(low) or np.isnan(high):
+        return "–"
+    return f"{number(scale * low, 2, True)} to {number(scale * high, 2, True)}"
+
+
+def p_value(value: float) -> str:
+    """A p-value with two digits, as published; very small ones as a bound."""
+    if np.isnan(value):
+        return "–"
+    return "< 0.005" if value < 0.005 else number(value)
+
+
+def hours(seconds: float) -> str:
+    """Simulated seconds as hours."""
+    return f"{number(seconds / 3600, 1)} h"
+
+
+def count(amount: int, noun: str) -> str:
+    """How many of something."""
+    return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
+
+
+def listing(parts: Sequence[str]) -> str:
+    """Parts as an English list."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def in_words(amount: int) -> str:
+    """A small number in words."""
+    return WORDS[amount] if 0 <= amount < len(WORDS) else f"{amount:,}"
+
+
+def unit(metric: str) -> str:
+    """What a difference in points is a difference of."""
+    return {"regret": "test accuracy", "validation_regret": "validation accuracy", "error": "observed accuracy"}[metric]
+
+
+def sentence(compared: Sequence[Compared], subject: str = "") -> str:
+    """What the comparisons of one task say, in one sentence per reference.
+
+    Args:
+        compared: comparisons of one task.
+        subject: what all methods have in common ("weight sharing"), if anything.
+    """
+    sentences = []
+    for reference in dict.fromkeys(one.comparison.reference for one in compared):
+        group = [one for one in compared if one.comparison.reference == reference]
+        clauses = []
+        verdicts = {one.samples.verdict for one in group}
+        for verdict, verb in (("better", "beats"), ("worse", "does worse than")):
+            here = [one for one in group if one.samples.verdict == verdict]
+            if here:
+                who = f"{subject} ({listing([m.comparison.method for m in here])})" if subject else ""
+                who = who or listing([m.comparison.method for m in here])
+                verb = verb if subject or len(here) == 1 else {"beats": "beat"}.get(verb, "do worse than")
+                amounts = listing([points(abs(one.samples.difference), sign=False) for one in here])
+                clauses.append(f"{who} {verb} {reference} by {amounts} points of {unit(here[0].metric)}")
+        open_ones = [one for one in group if one.samples.verdict == "undecided"]
+        if open_ones:
+            names = listing([one.comparison.method for one in open_ones])
+            amounts = listing([points(one.samples.difference) for one in open_ones])
+            whole = f"{subject} ({names})" if subject and len(verdicts) == 1 else names
+            clauses.append(
+                f"whether {whole} beat{'s' if subject and len(verdicts) == 1 or len(open_ones) == 1 else ''} "
+                f"{reference} is undecided ({amounts} points)"
+            )
+        text = "; ".join(clauses)
+        sentences.append(text[:1].upper() + text[1:] + ".")
+    return " ".join(sentences)
+
+
+def detail(one: Compared, published: str = "") -> str:
+    """The figures behind one comparison."""
+    s = one.samples
+    text = (
+        f"{one.comparison.method} against {one.comparison.reference}: {points(s.difference)} points "
+        f"(95% interval {interval(s.interval_low, s.interval_high)}); "
+        f"{number(100 * s.superiority, 0)}% of pairs of runs favour {one.comparison.method}"
+    )
+    if s.note:
+        text += f"; {s.note}"
+    return text + (f". Published: {published}." if published else ".")
+
+
+def remarks(one: Compared) -> list[str]:
+    """What a reader of the comparison's figures must know: undefined values, few outcomes, what failed."""
+    s, found = one.samples, []
+    for who, undefined, defined in (
+        (one.comparison.reference, s.undefined_reference, s.n_reference),
+        (one.comparison.method, s.undefined_method, s.n_method),
+    ):
+        if undefined:
+            found.append(f"{undefined} of {defined + undefined} {who} runs had nothing yet")
+    if s.n_method >= 4 and one.distinct <= s.n_method / 2:
+        found.append(f"{one.distinct} different outcomes in {s.n_method} runs")
+    if s.note:
+        found.append(s.note)
+    return found
+
+
+def disagreement(samples: TwoSamples) -> bool:
+    """Whether the normal conversion of the effect size misses the measured superiority by more than 0.04."""
+    return bool(abs(samples.superiority - samples.superiority_normal) > 0.04)
+
+
+def terminal(compared: Sequence[Compared], published: dict[tuple[str, str, str], float]) -> str:
+    """The verdict table: a block for each comparison, in it one line for each task."""
+    blocks = []
+    width = max((len(one.task.label) for one in compared), default=0)
+    for comparison in dict.fromkeys(one.comparison for one in compared):
+        group = [one for one in compared if one.comparison == comparison]
+        at = comparison.at if comparison.at == "one-shot" else "the end"
+        lines = [
+            f"{comparison.reference} - {comparison.method} at {at}: 100 x {METRICS[group[0].metric]}, "
+            "positive = method better"
+        ]
+        for one in group:
+            s = one.samples
+            key = one.task.name, comparison.reference, comparison.method
+            told = f"  published {number(published[key], 2, True)}" if key in published else ""
+            lines.append(
+                f"  {one.task.label:{width}}  {_verdict(one):{_longest(group)}}  {points(s.difference):>7}  "
+                f"[{points(s.interval_low):>6}, {points(s.interval_high):>6}]  "
+                f"p {p_value(s.p_value):>7}  d {number(s.cohens_d, 2, True):>6}{told}"
+            )
+        blocks.append("\n".join(lines))
+    return "\n".join(blocks)
+
+
+def _verdict(one: Compared) -> str:
+    word = {"better": "beats", "worse": "is worse than"}.get(one.samples.verdict)
+    method, reference = one.comparison.method, one.comparison.reference
+    return f"{method} {word} {reference}" if word else f"{method} or {reference}: undecided"
+
+
+def _longest(group: Sequence[Compared]) -> int:
+    return max(len(_verdict(one)) for one in group)

@@ -1,0 +1,344 @@
+"""What every strategy promises.  A new one joins by its name in the catalogue.
+
+All of them search a synthetic A4 with super-nets beside it, so that those that need a proxy find one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+from dataclasses import fields, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nasbench_sim import simulate as engine
+from nasbench_sim.oracle import Observations, Request, Task
+from nasbench_sim.randomness import Streams
+from nasbench_sim.simulate import simulate, simulate_many
+from nasbench_sim.spaces.nasbench101 import NASBench101
+from nasbench_sim.tabular import Table
+from nasbench_sim.tabular.oracle import TabularOracle
+from suites import ws_vs_rs
+from suites.catalogue import STRATEGIES
+from tests import synthetic
+
+READINGS = [
+    {"order": order, "revisits": revisits}
+    for order in ws_vs_rs.READINGS["order"]
+    for revisits in ws_vs_rs.READINGS["revisits"]
+]
+ALL = dict(STRATEGIES) | {
+    f"{entry.name}-{reading['order']}-{reading['revisits']}": entry.factory
+    for reading in READINGS
+    for entry in ws_vs_rs.suite(**reading).entries
+    if entry.name.startswith("GS")
+}
+
+every_strategy = pytest.mark.parametrize("strategy", ALL.values(), ids=ALL)
+BUDGETS = {
+    "evaluations": {"evaluations": 300},
+    "one evaluation": {"evaluations": 1},
+    "seconds": {"seconds": 250_000.0},
+    "both": {"evaluations": 300, "seconds": 100_000.0},
+}
+
+
+def oracle(table: Table, noise: str = "repeat"):
+    return synthetic.with_supernets(TabularOracle(NASBench101("A4"), table, "cifar10", noise=noise))
+
+
+@pytest.fixture(scope="module")
+def task(a4_table):
+    return Task("synthetic/A4", oracle(a4_table))
+
+
+def on(tmp_path, **changed) -> Task:
+    """The task with some of its figures changed."""
+    space = NASBench101("A4")
+    return Task("synthetic/A4", oracle(synthetic.write(tmp_path / "a4.h5", space, synthetic.figures(space) | changed)))
+
+
+def saved(trace, path: Path) -> bytes:
+    trace.save(path / "trace.run")
+    return (path / "trace.run").read_bytes()
+
+
+def digests(table: str) -> dict[str, str]:
+    """Digest of a run of every strategy, with one and with three workers."""
+    task = Task("synthetic/A4", oracle(Table.open(table)))
+    found = {}
+    for name, strategy in ALL.items():
+        digest = hashlib.sha256()
+        for workers in (1, 3):
+            trace = simulate(task, strategy, seed=5, evaluations=100, workers=workers, record="all", name=name)
+            columns = (trace.evaluation, trace.seconds, trace.codes, trace.objectives, trace.held_out)
+            digest.update(b"".join(column.tobytes() for column in columns) + json.dumps({**trace.about}).encode())
+        found[name] = digest.hexdigest()
+    return found
+
+
+class Watched:
+    """A strategy under watch: what it asks is noted, what it is told cannot be written to."""
+
+    def __init__(self, strategy):
+        self.strategy, self.asked, self.told, self.ended = strategy, [], [], 0
+
+    def ask(self, free):
+        assert free >= 1
+        proposal = self.strategy.ask(free)
+        self.asked.append(proposal)
+        return proposal
+
+    def tell(self, observations):
+        arrays = [value for value in (getattr(observations, f.name) for f in fields(observations)) if is_array(value)]
+        for array in arrays:
+            array.setflags(write=False)
+        before = [array.copy() for array in arrays]
+        self.told.append(observations)
+        self.strategy.tell(observations)
+        for array, copy in zip(arrays, before, strict=True):
+            np.testing.assert_array_equal(array, copy)
+
+
+def is_array(value) -> bool:
+    return isinstance(value, np.ndarray)
+
+
+def watched(task: Task, strategy, **options):
+    """Traces and watched strategies of one simulation."""
+    seen: list[Watched] = []
+
+    def factory(space, streams):
+        seen.append(Watched(strategy(space, streams)))
+        return seen[-1]
+
+    return simulate_many(task, factory, [3], name="watched", **options)[0], seen[0]
+
+
+# Reproducible
+
+
+@every_strategy
+def test_same_seed_same_trace(task, strategy, tmp_path):
+    runs = {saved(simulate(task, strategy, seed=3, evaluations=200), tmp_path) for _ in range(2)}
+    assert len(runs) == 1
+
+
+@every_strategy
+def test_different_seeds_differ(task, strategy):
+    one, other = simulate_many(task, strategy, [3, 4], evaluations=200, record="all")
+    assert not np.array_equal(one.codes, other.codes)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(a4_table, root):
+    """The digests as another process finds them, where hashes of strings differ."""
+    code = "import json, sys; from tests.contracts.test_strategies import digests; print(json.dumps(digests(sys.argv[1])))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(a4_table.path)],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root), "PYTHONHASHSEED": "4321"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def test_another_process_finds_the_same_traces(elsewhere, a4_table):
+    assert digests(str(a4_table.path)) == elsewhere
+
+
+@every_strategy
+def test_many_seeds_in_lockstep_are_those_one_by_one(task, strategy, tmp_path):
+    seeds = [0, 7, 3, 12, 2**31]
+    together = simulate_many(task, strategy, seeds, evaluations=250)
+    alone = [simulate(task, strategy, seed, evaluations=250) for seed in reversed(seeds)]
+    for trace, single in zip(together, reversed(alone), strict=True):
+        assert saved(trace, tmp_path) == saved(single, tmp_path)
+
+
+@pytest.mark.parametrize("budget", BUDGETS.values(), ids=BUDGETS)
+@every_strategy
+def test_one_event_at_a_time_gives_the_same_bytes_as_lockstep(task, strategy, budget, tmp_path, monkeypatch):
+    task = replace(task, decision_seconds=0.1)
+    lockstep = simulate(task, strategy, seed=1, record="all", **budget)
+    monkeypatch.setattr(engine, "_in_lockstep", lambda task, runs: [engine._event_by_event(task, run) for run in runs])
+    events = simulate(task, strategy, seed=1, record="all", **budget)
+    assert events.about == lockstep.about
+    assert saved(events, tmp_path) == saved(lockstep, tmp_path)
+
+
+@every_strategy
+def test_global_generators_are_neither_read_nor_moved(task, strategy, tmp_path):
+    runs = []
+    for seed in (1, 2):
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 (the global generator is what this is about)
+        before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+        runs.append(saved(simulate(task, strategy, seed=3, evaluations=100), tmp_path))
+        assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002
+    assert runs[0] == runs[1]
+
+
+@every_strategy
+def test_strategies_of_one_seed_meet_the_same_start(task, strategy):
+    _, under = watched(task, strategy, evaluations=5)
+    start = NASBench101("A4").sample(Streams(3, "").start, 1)
+    assert under.asked[0].codes.tolist() == start.tolist()
+
+
+# Within bounds
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@every_strategy
+def test_asks_for_configurations_of_the_space_only(task, strategy, workers):
+    trace, under = watched(task, strategy, evaluations=300, workers=workers, record="all")
+    space = NASBench101("A4")
+    assert space.valid(trace.codes).all()
+    for proposal in filter(None, under.asked):
+        assert proposal.source in task.oracle.sources
+        assert (proposal.codes is None) != (proposal.neighbours_of is None)
+        codes = proposal.codes if proposal.codes is not None else proposal.neighbours_of[None]
+        assert codes.dtype == space.dtype
+        assert space.valid(codes).all()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("budget", BUDGETS.values(), ids=BUDGETS)
+@every_strategy
+def test_ends_within_any_budget(task, strategy, workers, budget):
+    trace = simulate(task, strategy, seed=2, workers=workers, record="all", **budget)
+    about = trace.about
+    assert 0 < about["evaluations"] <= budget.get("evaluations", np.inf)
+    assert trace.seconds.max() <= about["seconds"] <= budget.get("seconds", np.inf)
+    assert about["busy_seconds"] <= workers * about["seconds"] * (1 + 1e-12)
+    assert trace.evaluation.tolist() == list(range(1, about["evaluations"] + 1))
+    if "seconds" not in budget:
+        assert about["evaluations"] == budget["evaluations"]  # so None was never said with work left
+    else:
+        assert budget["seconds"] - about["seconds"] < 4000 or about["evaluations"] == budget.get("evaluations")
+
+
+@every_strategy
+def test_none_is_said_to_wait_or_at_the_end(task, strategy):
+    """With nothing pending it is for good."""
+    under = strategy(task.oracle.space, Streams(0, "none"))
+    for _ in range(40):
+        proposal = under.ask(1)
+        if proposal is None:
+            assert under.ask(1) is None
+            break
+        answers = answer(task, proposal)
+        if len(answers.codes) > 1:
+            under.tell(answers.told(slice(0, 1), len(answers.codes) - 1))
+            waits = under.ask(1)  # the rest is pending: more work or None, but no error
+            assert waits is None or waits.source in task.oracle.sources
+            if waits is not None:
+                break
+            under.tell(answers.told(slice(1, None)))
+        else:
+            under.tell(answers.told())
+
+
+@pytest.mark.parametrize("workers", [1, 3, 50])
+@pytest.mark.parametrize("inner", [name for name in ALL if name.startswith(("WeightSharing", "GSws"))])
+def test_proxies_never_exceed_their_number(task, inner, workers):
+    trace = simulate(task, partial(ALL[inner], proxies=500), evaluations=20, workers=workers)
+    assert trace.about["answered"]["proxy"] <= 500
+    assert trace.about["setup_seconds"] == synthetic.SETUP_SECONDS
+
+
+# Hard answers
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@every_strategy
+def test_ties_everywhere_are_survived(strategy, workers, tmp_path):
+    n = NASBench101("A4").size
+    flat = on(tmp_path, **{"cifar10/validation": np.full((n, 2, 3), 0.25)})
+    trace = simulate(flat, strategy, evaluations=200, workers=workers)
+    assert trace.evaluation.tolist() == [1]
+    assert trace.about["evaluations"] == 200
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0], ids=["half", "all"])
+@pytest.mark.parametrize("workers", [1, 3])
+@every_strategy
+def test_failures_are_told_and_survived(strategy, workers, share, tmp_path):
+    space = NASBench101("A4")
+    validation = synthetic.figures(space)["cifar10/validation"]
+    validation[np.random.default_rng(1).random(len(validation)) < share] = np.nan
+    failing = on(tmp_path, **{"cifar10/validation": validation})
+    trace, under = watched(failing, strategy, evaluations=200, workers=workers, record="all")
+    told = [observations for observations in under.told if observations.source == "train"]
+    assert any(observations.failed.any() for observations in told)
+    assert all((np.isnan(o.objectives[:, 0]) == o.failed).all() for o in told)
+    assert trace.about["evaluations"] == 200  # a failure is charged
+    assert np.isnan(trace.objectives).mean() > 0.2
+    best = simulate(failing, strategy, evaluations=200, workers=workers)
+    assert not np.isnan(best.objectives).any()
+    assert len(best.codes) == 0 if share == 1.0 else len(best.codes) > 0
+
+
+# What is told
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@every_strategy
+def test_sees_no_held_out_figure_and_changes_nothing_it_is_told(task, strategy, workers):
+    _, under = watched(task, strategy, evaluations=150, workers=workers)
+    assert under.told
+    for observations in under.told:
+        assert observations.held_out is None
+        assert observations.rows is None
+        assert observations.objectives.shape == (len(observations.codes), 1)
+
+
+def answer(task: Task, proposal) -> Observations:
+    codes = engine._spelled_out(task.oracle, [proposal])[0]
+    return task.oracle.evaluate(Request(codes, proposal.source, proposal.fidelity, proposal.repeat), 3)
+
+
+def questions(task: Task, strategy, splits) -> list[tuple[str, list[list[int]]]]:
+    """What a strategy asks when its answers come in so many parts."""
+    under, asked = strategy(task.oracle.space, Streams(3, "parts")), []
+    for _ in range(12):
+        proposal = under.ask(1)
+        if proposal is None:
+            break
+        answers = answer(task, proposal)
+        asked.append((proposal.source, answers.codes.tolist()))
+        n = len(answers.codes)
+        cuts = sorted({0, n, *(cut for cut in splits(n) if cut < n)})
+        for first, last in zip(cuts, cuts[1:], strict=False):
+            under.tell(answers.told(slice(first, last), n - last))
+    return asked
+
+
+@every_strategy
+def test_told_in_parts_or_at_once_asks_the_same_next(task, strategy):
+    at_once = questions(task, strategy, lambda n: [])
+    assert at_once == questions(task, strategy, lambda n: [1, n // 2])
+    assert at_once == questions(task, strategy, lambda n: range(min(n, 300)))
+
+
+@every_strategy
+def test_told_in_any_order_goes_on(task, strategy):
+    under, rng = strategy(task.oracle.space, Streams(3, "order")), np.random.default_rng(0)
+    for _ in range(12):
+        proposal = under.ask(1)
+        if proposal is None:
+            break
+        answers = answer(task, proposal)
+        order = rng.permutation(len(answers.codes))
+        for place, row in enumerate(order.tolist()):
+            under.tell(answers.told(np.array([row]), len(order) - place - 1))
