@@ -49,11 +49,14 @@ class Bias:
         saturation: in standard deviations of the truth's normal score.
         cluster: one of ``CLUSTERS``.
         weight: share of the structure's variance that the cluster has, in [0, 1].
+        blindness: how little a super-net tells the members of a named cluster apart, in [0, 1]; 1 makes it a decoy
+            of cells that look alike.
     """
 
     saturation: float
     cluster: str
     weight: float
+    blindness: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,14 @@ class SuperNet:
 
     Attributes:
         bias: of the space.
-        signal: mean and standard deviation over the space of the saturated score.
+        signal: mean and standard deviation over the space of the saturated score, and its mean in the cluster.
         effects: what each pattern adds to the structure, ``float64[36]``, and the constant beside them.
         amplitude: of the structure.
         name: what the rest per cell is hashed from.
     """
 
     bias: Bias
-    signal: tuple[float, float]
+    signal: tuple[float, float, float]
     effects: Floats
     constant: float
     amplitude: float
@@ -83,11 +86,15 @@ class SuperNet:
             keys: ``uint64[n, 2]``.
             score: ``float64[n]``, see ``normal_score``.
         """
-        latent = (self._signal(score) + self.amplitude * self._structure(codes, keys)) / np.hypot(1.0, self.amplitude)
+        signal, structure = self._signal(codes, score), self._structure(codes, keys)
+        latent = (signal + self.amplitude * structure) / np.hypot(1.0, self.amplitude)
         return np.asarray(0.1 + 0.8 * expit(0.45 * latent - 0.6))
 
-    def _signal(self, score: Floats) -> Floats:
-        return (_saturated(score, self.bias.saturation) - self.signal[0]) / self.signal[1]
+    def _signal(self, codes: Codes, score: Floats) -> Floats:
+        mean, deviation, level = self.signal
+        seen = _saturated(score, self.bias.saturation)
+        blind = self.bias.blindness * in_cluster(codes, self.bias.cluster)
+        return np.asarray((blind * level + (1 - blind) * seen - mean) / deviation)
 
     def _structure(self, codes: Codes, keys: Keys) -> Floats:
         rest = ndtri(uniform(np.zeros(len(keys), np.uint64), keys, "rest", self.name))
@@ -123,15 +130,16 @@ def draw_supernet(
     linear = present @ effects
     scale = np.sqrt(1 - REST**2) / linear.std()
     bent = _saturated(score[sample], bias.saturation)
+    inside = in_cluster(codes[sample], bias.cluster)
     net = SuperNet(
         bias,
-        (float(bent.mean()), float(bent.std())),
+        (float(bent.mean()), float(bent.std()), float(bent[inside].mean()) if inside.any() else 0.0),
         effects * scale,
         float(-linear.mean() * scale),
         0.0,
         "/".join((str(seed), *names)),
     )
-    signal, structure = net._signal(score[sample]), net._structure(codes[sample], keys[sample])
+    signal, structure = net._signal(codes[sample], score[sample]), net._structure(codes[sample], keys[sample])
     return replace(net, amplitude=_amplitude(signal, structure, score[sample], spearman))
 
 

@@ -95,10 +95,19 @@ class Items:
 
 @dataclass(frozen=True)
 class Detail:
-    """One comparison below a verdict."""
+    """One comparison below a verdict.
+
+    Attributes:
+        word: of it.
+        text: its figures.
+        published: what was published of it, empty where nothing was.
+        opposed: whether that is another verdict.
+    """
 
     word: str
     text: str
+    published: str = ""
+    opposed: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,9 +150,17 @@ Block = Text | Table | Gallery | Items | Verdicts | Checklist
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page."""
+    """A part of the page.
+
+    Attributes:
+        name: in links to it.
+        short: in the table of contents.
+        title: above it.
+        blocks: in it.
+    """
 
     name: str
+    short: str
     title: str
     blocks: Sequence[Block]
 

@@ -84,10 +84,7 @@ def read_at(traces: Sequence[Trace], seconds: float, what: str) -> Floats:
 def read_first(traces: Sequence[Trace], what: str) -> Floats:
     """The metric of each run's first trained configuration, ``float64[n]``."""
     return np.array(
-        [
-            float(values(trace, seconds, what))
-            for trace, seconds in zip(traces, first_trained(traces), strict=True)
-        ],
+        [float(values(trace, seconds, what)) for trace, seconds in zip(traces, first_trained(traces), strict=True)],
         np.float64,
     )
 

@@ -27,12 +27,21 @@ Painter = Callable[[Any], None]
 
 @dataclass(frozen=True)
 class Line:
-    """A strategy's curve: its name, its place in the palette, seconds and means."""
+    """A strategy's curve.
+
+    Attributes:
+        name: of the strategy.
+        place: in the palette.
+        seconds: ``float64[t]``.
+        curve: at those.
+        dots: seconds and mean of what is compared at one-shot.
+    """
 
     name: str
     place: int
     seconds: Floats
     curve: Curve
+    dots: Sequence[tuple[float, float]] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,9 @@ def regret_curves(name: str, title: str, lines: Sequence[Line], quantity: str, m
             axes.fill_between(hours, low, 100 * curve.high, color=colour, alpha=0.16, linewidth=0)
             style = STYLES[line.place % len(STYLES)]
             axes.plot(hours, shown, color=colour, linestyle=style, linewidth=1.7, label=line.name)
+            for seconds, value in line.dots:
+                axes.plot(seconds / 3600, 100 * value, "o", color=colour, markersize=4.5, markeredgecolor="white",
+                          markeredgewidth=0.6, zorder=5)  # fmt: skip
         for number, (method, seconds) in enumerate(marks.items()):
             axes.axvline(seconds / 3600, color=GREY, linewidth=0.9, linestyle=(0, (2, 2)), zorder=0)
             if number == 0:
@@ -90,12 +102,14 @@ def regret_curves(name: str, title: str, lines: Sequence[Line], quantity: str, m
         if np.isfinite(floor):
             axes.set_ylim(bottom=floor / 2)
         _plain_ticks(axes.xaxis)
-        _plain_ticks(axes.yaxis)
+        _plain_ticks(axes.yaxis, (1.0, 2.0, 5.0))
         axes.set_xlabel("simulated hours")
         axes.set_ylabel(f"{quantity}, points")
         axes.set_title(title, loc="left", fontweight="bold")
         if axes.get_legend_handles_labels()[0]:
-            axes.legend(loc="lower left", title="mean, band: 95% interval", title_fontsize=7.5, fontsize=8, frameon=False)
+            axes.legend(
+                loc="upper right", title="mean, band: 95% interval", title_fontsize=7.5, fontsize=8, frameon=False
+            )
 
     return _svg(name, (4.7, 3.5), paint)
 
@@ -159,11 +173,12 @@ def proxy_scatter(
         shown = truth >= left
         groups = [(shown, COLOURS[1], "all cells" if inside.any() else "")]
         rest = shown & ~inside
-        axes.plot(100 * truth[rest], 100 * proxy[rest], ",", color=COLOURS[1], alpha=0.5, rasterized=True)
+        dots = {"markersize": 1.0, "markeredgewidth": 0, "alpha": 0.5}
+        axes.plot(100 * truth[rest], 100 * proxy[rest], "o", color=COLOURS[1], **dots, rasterized=True)
         if inside.any():
             groups.append((shown & inside, COLOURS[2], cluster))
-            dots = shown & inside
-            axes.plot(100 * truth[dots], 100 * proxy[dots], ",", color=COLOURS[2], alpha=0.5, rasterized=True)
+            members = shown & inside
+            axes.plot(100 * truth[members], 100 * proxy[members], "o", color=COLOURS[2], **dots, rasterized=True)
         for number, (members, colour, label) in enumerate(groups):
             style = {"histtype": "stepfilled", "color": colour, "alpha": 0.35 if number == 0 else 0.55}
             bins_x = np.linspace(100 * left, 100 * truth.max(), 61)
@@ -268,7 +283,7 @@ def _svg(name: str, size: tuple[float, float], paint: Painter) -> str:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    settings = {
+    settings: dict[str, Any] = {
         "svg.hashsalt": name,  # ids are otherwise drawn at random
         "svg.fonttype": "none",  # small, and set in the reader's own type
         "font.family": "DejaVu Sans",
@@ -290,7 +305,9 @@ def _svg(name: str, size: tuple[float, float], paint: Painter) -> str:
         "figure.facecolor": "none",
         "axes.facecolor": "none",
     }
-    with mpl.rc_context({**mpl.rcParamsDefault, "backend": "agg", **settings}):
+    # From the defaults, whatever the user's matplotlibrc says; the backend is not ours to change.
+    defaults: Any = {key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith("backend")}
+    with mpl.rc_context({**defaults, **settings}):
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasSVG(figure)
         paint(figure)
@@ -312,11 +329,11 @@ def _smaller(found: re.Match[str]) -> str:
     return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
 
 
-def _plain_ticks(axis: Any) -> None:
+def _plain_ticks(axis: Any, within: tuple[float, ...] = (1.0,)) -> None:
     """Ticks of a logarithmic axis as plain numbers: 0.1, 1, 10."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    axis.set_major_locator(LogLocator(10, numticks=12))
+    axis.set_major_locator(LogLocator(10, within, numticks=12))
     axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
     axis.set_minor_formatter(NullFormatter())
 

@@ -35,8 +35,7 @@ def build(out: Path) -> Report:
         UserError: no suite's folder, runs missing or damaged, or the folder cannot be written to.
     """
     # Imported here so that `import reports` stays light.
-    from reports import sections, tables, weight_sharing, wording
-    from reports.blocks import Page
+    from reports import pages, tables, wording
     from reports.comparisons import compare_all
     from reports.page import render
     from reports.published import beside
@@ -46,26 +45,7 @@ def build(out: Path) -> Report:
     results = read(out)
     compared = compare_all(results)
     cells = beside(results, compared)
-    if results.evidence is None:
-        parts = [
-            sections.answer(compared, cells),
-            sections.evidence(results),
-            sections.curves(results),
-            *([sections.forest(results, compared, cells)] if compared else []),
-            *([sections.comparison_tables(results, compared, cells)] if compared else []),
-        ]
-        more = {}
-    else:
-        parts, more = weight_sharing.sections(results, compared, cells)
-    parts += [sections.methods(results), sections.provenance(results)]
-    runs = sum(len(traces) for traces in results.runs.values())
-    page = Page(
-        title=f"{results.manifest['suite']}: {results.manifest['question']}",
-        question=results.manifest["question"],
-        subtitle=f"{wording.count(len(results.tasks), 'task')}, {wording.count(len(results.strategies), 'strategy').replace('strategys', 'strategies')}, "  # noqa: E501
-        f"{wording.count(runs, 'simulated run')}",
-        sections=parts,
-    )
+    page, more = pages.page(results, compared, cells)
     files = {
         "comparisons.csv": tables.comparisons_csv(results.manifest["suite"], compared),
         "published.csv": tables.published_csv(cells),
@@ -103,4 +83,6 @@ def _write(out: Path, files: dict[str, str]) -> None:
             finally:
                 partial.unlink(missing_ok=True)
     except OSError as error:
-        raise UserError(f"cannot write the report to {out}: {error.strerror}; copy the folder to where you may") from error
+        raise UserError(
+            f"cannot write the report to {out}: {error.strerror}; copy the folder to where you may"
+        ) from error

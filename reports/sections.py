@@ -14,13 +14,13 @@ from reports.results import Comparison, Results
 
 KINDS = {
     "measured": "measured: every figure is of a network that was trained.",
-    "surrogate": "SURROGATE: a model predicted the validation and test errors; no network was trained for them.",
+    "surrogate": "a SURROGATE: a model predicted the validation and test errors; no network was trained for them.",
     "calibrated": "CALIBRATED: generated so that its statistics meet published ones; no network was trained for it.",
     "recorded": "recorded: figures that others measured and published.",
 }
 NOISE = {
-    "mean": "every answer is the mean over the table's repeats",
-    "repeat": "every answer is one repeat, drawn for each run",
+    "mean": "Every answer is the mean over the table's repeats",
+    "repeat": "Every answer is one repeat, drawn for each run",
 }
 AGREEMENT = {
     "agrees": "agrees",
@@ -30,55 +30,64 @@ AGREEMENT = {
 }
 
 
-def answer(compared: Sequence[Compared], cells: Sequence[Beside], subject: str = "") -> Section:
-    """The verdict on every task."""
+def answer(results: Results, compared: Sequence[Compared], cells: Sequence[Beside], subject: str = "") -> Section:
+    """The verdict on every task.
+
+    Args:
+        results: names of strategies.
+        compared: the comparisons that the answer is about.
+        cells: published figures.
+        subject: what all methods have in common ("weight sharing"), if anything.
+    """
     told = {id(cell.compared): verdict(cell.entry) for cell in cells if cell.compared is not None}
+    names = {strategy.name: strategy.title for strategy in results.strategies}
     verdicts = []
     for task in dict.fromkeys(one.task.name for one in compared):
         group = [one for one in compared if one.task.name == task]
         size = group[0].task.size
-        details = [Detail(one.samples.verdict, wording.detail(one, told.get(id(one), ""))) for one in group]
+        details = [
+            Detail(
+                one.samples.verdict,
+                wording.detail(one),
+                told.get(id(one), ""),
+                told.get(id(one), "") not in ("", one.samples.verdict),
+            )
+            for one in group
+        ]
         about = "" if size is None else wording.count(size, "configuration")
-        verdicts.append(Verdict(group[0].task.label, about, wording.sentence(group, subject), details))
-    blocks: list[Block] = [Text(_overall(compared), "lead")] if compared else []
+        verdicts.append(Verdict(group[0].task.label, about, wording.sentence(group, names, subject), details))
     if not compared:
-        blocks.append(Text("The suite makes no comparison; the curves below show what each strategy found.", "lead"))
-    blocks.append(Verdicts(verdicts))
-    if compared:
-        blocks.append(Text(_how_judged(compared), "note"))
-    return Section("answer", "The answer", blocks)
-
-
-def _overall(compared: Sequence[Compared]) -> str:
-    parts = []
-    for comparison in dict.fromkeys(one.comparison for one in compared):
-        words = [one.samples.verdict for one in compared if one.comparison == comparison]
-        parts.append(
-            f"{comparison.method} beats {comparison.reference} on {wording.in_words(words.count('better'))} "
-            f"of {wording.count(len(words), 'task')}, does worse on {wording.in_words(words.count('worse'))} and is "
-            f"undecided on {wording.in_words(words.count('undecided'))}"
-        )
-    return "; ".join(parts) + "."
+        text = "The suite makes no comparison; the curves below show what each strategy found."
+        return Section("answer", "Answer", "The answer", [Text(text, "lead")])
+    legend = "; ".join(f"{name}: {title}" for name, title in names.items())
+    blocks: list[Block] = [
+        Text(wording.overall(compared), "lead"),
+        Text(f"{legend}.", "note"),
+        Verdicts(verdicts),
+        Text(_how_judged(compared), "note"),
+    ]
+    return Section("answer", "Answer", "The answer", blocks)
 
 
 def _how_judged(compared: Sequence[Compared]) -> str:
     metrics = sorted({one.metric for one in compared})
     text = (
         f"Judged by the 95% interval of the difference in {wording.listing([METRICS[name] for name in metrics])}: "
-        "better or worse where it excludes zero, undecided where it does not. One point is one per cent of images. "
+        "better or worse where it excludes zero, undecided where it does not; published figures by their p < 0.05. "
+        "One point is one per cent of images. "
     )
     if any(one.samples.clusters_method or one.samples.clusters_reference for one in compared):
         text += (
-            "Runs that share something random (the same seed modulo the cluster size) are dependent; the interval "
-            "takes the variance between these clusters, with one degree of freedom fewer than there are clusters, "
-            "and Welch's degrees of freedom for the difference. "
+            "Runs that share something random (a super-net, say: the same seed modulo the cluster size) are dependent; "
+            "the interval takes the variance between such clusters, with one degree of freedom fewer than there are "
+            "clusters, and Welch’s degrees of freedom for the difference. "
         )
     if "regret" not in metrics:
         text += "The tasks have no held-out figures, so this is what the search itself saw, not a test. "
     return text + "No correction is made for making several comparisons."
 
 
-def evidence(results: Results) -> Section:
+def evidence(results: Results, cells: Sequence[Beside]) -> Section:
     """What kind of evidence the page rests on."""
     items: list[tuple[str, str]] = []
     for key, title, texts in (
@@ -92,9 +101,10 @@ def evidence(results: Results) -> Section:
             value = task.provenance.get(key)
             if value is not None:
                 text = texts.get(value, value).replace("{table}", task.provenance.get("table", "the table"))
-                text = text[:1].upper() + text[1:].rstrip(".") + "."
+                text = (text if key == "kind" else text[:1].upper() + text[1:]).rstrip(".") + "."
                 found.setdefault(text, []).append(task.label)
         items += [(title, text) for text in _shared(found, len(results.tasks))]
+    items += _kinds(cells)
     blocks: list[Block] = []
     if any(task.provenance.get("kind") in ("surrogate", "calibrated") for task in results.tasks):
         blocks.append(
@@ -105,7 +115,30 @@ def evidence(results: Results) -> Section:
             )
         )
     blocks.append(Items(items, loud=True))
-    return Section("evidence", "What kind of evidence this is", blocks)
+    return Section("evidence", "Evidence", "What kind of evidence this is", blocks)
+
+
+def _kinds(cells: Sequence[Beside]) -> list[tuple[str, str]]:
+    """Which published figures were used to set up the simulation, and which were not."""
+    titles = {
+        "calibrated": ("Calibrated to", "were used to set up what is simulated, so agreement with them proves little."),
+        "predicted": ("Predicted", "were not used: agreement with them is a prediction come true."),
+        "reproduced": ("Reproduced", "follow from measured figures alone."),
+    }
+    items = []
+    for kind, (title, text) in titles.items():
+        tables: dict[str, dict[str, None]] = {}
+        for cell in cells:
+            if cell.kind == kind:
+                tables.setdefault(cell.table, {})[cell.column] = None
+        whole = {table: {cell.column for cell in cells if cell.table == table} for table in tables}
+        named = [
+            f"Table {table}" + ("" if set(columns) == whole[table] else f" ({', '.join(columns)})")
+            for table, columns in tables.items()
+        ]
+        if named:
+            items.append((title, f"{wording.listing(named)}: these published figures {text}"))
+    return items
 
 
 def _shared(found: Mapping[str, Sequence[str]], tasks: int) -> list[str]:
@@ -120,15 +153,18 @@ def _shared(found: Mapping[str, Sequence[str]], tasks: int) -> list[str]:
     return [f"{', '.join(labels)}: {text}" for text, labels in found.items()]
 
 
-def curves(results: Results) -> Section:
+def curves(results: Results, compared: Sequence[Compared]) -> Section:
     """Regret curves of every task."""
     methods = dict.fromkeys(one.method for one in results.comparisons if one.at == "one-shot")
     drawings = []
     quantities = set()
     for task in results.tasks:
         grid = time_grid(results, task)
+        dots = _dots([one for one in compared if one.task == task and one.comparison.at == "one-shot"])
         lines = [
-            figures.Line(strategy.name, place, grid, regret_curve(results, task, strategy, grid))
+            figures.Line(
+                strategy.name, place, grid, regret_curve(results, task, strategy, grid), dots.get(strategy.name, ())
+            )
             for place, strategy in enumerate(results.strategies)
         ]
         quantity = METRICS[metric(results.runs[task.name, results.strategies[0].name])]
@@ -158,7 +194,21 @@ def curves(results: Results) -> Section:
             " Dashed verticals: one-shot, the mean time at which a method has trained its first configuration; "
             "the dots on them are what is compared."
         )
-    return Section("curves", "Regret over time", [Gallery(drawings, caption)])
+    return Section("curves", "Curves", "Regret over time", [Gallery(drawings, caption)])
+
+
+def _dots(compared: Sequence[Compared]) -> dict[str, list[tuple[float, float]]]:
+    """Where one-shot comparisons read each strategy: of a method its own one-shot, of a reference every one."""
+    dots: dict[str, list[tuple[float, float]]] = {}
+    for one in compared:
+        for name, value in (
+            (one.comparison.reference, one.samples.mean_reference),
+            (one.comparison.method, one.samples.mean_method),
+        ):
+            point = one.at_seconds, value
+            if np.isfinite(point).all() and value > 0 and point not in dots.setdefault(name, []):
+                dots[name].append(point)
+    return dots
 
 
 def forest(results: Results, compared: Sequence[Compared], cells: Sequence[Beside]) -> Section:
@@ -190,7 +240,7 @@ def forest(results: Results, compared: Sequence[Compared], cells: Sequence[Besid
     caption = "Differences in regret with their 95% intervals, clusters of dependent runs respected."
     if told:
         caption += " Hollow diamonds: the published differences."
-    return Section("differences", "Who is better, and by how much", [Gallery(drawings, caption)])
+    return Section("differences", "Differences", "Who is better, and by how much", [Gallery(drawings, caption)])
 
 
 def comparison_tables(results: Results, compared: Sequence[Compared], cells: Sequence[Beside]) -> Section:
@@ -207,18 +257,16 @@ def comparison_tables(results: Results, compared: Sequence[Compared], cells: Seq
             blocks.append(_comparison_table(table, comparison, group, told))
     apart = [one for one in compared if wording.disagreement(one.samples)]
     if apart:
-        named = "; ".join(
-            f"{one.task.label} {one.comparison.reference}−{one.comparison.method} "
-            f"{wording.number(one.samples.superiority)} measured, {wording.number(one.samples.superiority_normal)} "
-            "converted"
-            for one in apart
-        )
+        worst = max(apart, key=lambda one: abs(one.samples.superiority - one.samples.superiority_normal))
         blocks.append(
             Text(
                 "Superiority is the share of pairs of runs in which the method's regret is the smaller one, ties "
-                "counted half. Converting d by the normal distribution, as Φ(d/√2), misses it by more than 0.04 in "
-                f"{wording.in_words(len(apart))} of {wording.count(len(compared), 'comparison')}, because regrets are "
-                f"skewed and the spreads unequal: {named}.",
+                "counted half. Converting d by the normal distribution instead, as Φ(d/√2), misses it by more than "
+                f"0.04 in {len(apart)} of {wording.count(len(compared), 'comparison')}, because regrets are skewed "
+                f"and the spreads unequal; the tables give both there. Largest gap: {worst.task.label} "
+                f"{worst.comparison.reference} − {worst.comparison.method}, measured "
+                f"{wording.number(worst.samples.superiority)}, converted "
+                f"{wording.number(worst.samples.superiority_normal)}.",
                 "note",
             )
         )
@@ -235,12 +283,14 @@ def comparison_tables(results: Results, compared: Sequence[Compared], cells: Seq
     blocks.append(
         Text(
             "p: Student's t-test, unpaired, two-sided, all runs taken as independent and no correction for the number "
-            "of comparisons, as such figures are published. Only the intervals respect dependence between runs.",
+            "of comparisons, as such figures are published. Only the intervals respect dependence between runs. "
+            "Runs: of the reference | of the method; undefined: the run had finished nothing by then, and is in no "
+            "figure of its line; outcomes: different regrets among the method’s runs, where these are few.",
             "note",
         )
     )
     title = f"{_tables_named(names)}published | here" if told else "The comparisons in figures"
-    return Section("comparisons", title, blocks)
+    return Section("comparisons", "Tables", title, blocks)
 
 
 def _comparison_table(
@@ -261,7 +311,7 @@ def _comparison_table(
     rows = []
     for one in group:
         s, cell = one.samples, told.get(id(one))
-        row: list[Cell | str] = [Cell(one.task.label, "; ".join(wording.remarks(one)))]
+        row: list[Cell | str] = [Cell(one.task.label, s.note)]
         if kinds:
             row += _published_cells(cell)
         row += [
@@ -273,7 +323,7 @@ def _comparison_table(
                 wording.number(s.superiority),
                 f"normal {wording.number(s.superiority_normal)}" if wording.disagreement(s) else "",
             ),
-            f"{s.n_reference} | {s.n_method}",
+            Cell(f"{s.n_reference} | {s.n_method}", wording.remarks(one)),
         ]
         if kinds:
             state = cell.agreement if cell else "unknown"
@@ -306,8 +356,8 @@ def _agreement(cells: Sequence[Beside]) -> str:
         outside = [cell for cell in group if cell.agreement in ("outside", "differs")]
         apart = [cell for cell in group if cell.agreement == "differs"]
         parts.append(
-            f"of {len(group)} {kind} figures {len(group) - len(outside)} agree, {len(outside) - len(apart)} more lie "
-            f"only outside the interval here, and {len(apart)} differ"
+            f"of {wording.count(len(group), 'figure')} {kind}, {len(group) - len(outside)} agree, "
+            f"{len(outside) - len(apart)} only outside the interval, {len(apart)} different"
             + (f" ({', '.join(f'{cell.row} {cell.column}' for cell in apart)})" if apart else "")
         )
     return (
@@ -334,10 +384,9 @@ def methods(results: Results) -> Section:
     if budget.get("seconds"):
         limits.append(f"{wording.hours(budget['seconds'])} of simulated time")
     items = [("Budget of a run", wording.listing(limits) or "the task's own")]
-    items += [
-        (f"Strategy {s.name}", f"{s.title}; {wording.count(s.seeds, 'run')}, seeds 0 to {s.seeds - 1}" + _nested(s.cluster))
-        for s in results.strategies
-    ]  # fmt: skip
+    for strategy in results.strategies:
+        seeds = f"{wording.count(strategy.seeds, 'run')}, seeds 0 to {strategy.seeds - 1}"
+        items.append((f"Strategy {strategy.name}", f"{strategy.title}; {seeds}{_nested(strategy.cluster)}"))
     items += [(f"Reading: {name}", str(value)) for name, value in manifest.get("parameters", {}).items()]
     rows = [
         [task.label, task.name, "–" if task.size is None else f"{task.size:,}", *_runs_of(results, task.name)]
@@ -346,9 +395,10 @@ def methods(results: Results) -> Section:
     columns = ["Task", "name", "configurations", *(f"runs {s.name}" for s in results.strategies)]
     blocks: list[Block] = [Items(items), Table("Tasks, and runs on each", columns, rows)]
     blocks += [Text(note) for note in manifest.get("notes", ())]
-    if len({len(trace.objectives[0]) for traces in results.runs.values() for trace in traces if len(trace.objectives)} - {1}):  # fmt: skip  # noqa: E501
+    traces = [trace for group in results.runs.values() for trace in group]
+    if any(trace.objectives.shape[1] > 1 for trace in traces):
         blocks.append(Text("Some tasks have several objectives; this page judges the first one alone.", "note"))
-    return Section("methods", "Methods", blocks)
+    return Section("methods", "Methods", "Methods", blocks)
 
 
 def _nested(cluster: int | None) -> str:
@@ -377,7 +427,7 @@ def provenance(results: Results) -> Section:
         every = len(values) == 1 and len(next(iter(values.values()))) == len(results.tasks)
         for value, labels in values.items():
             items.append((key.capitalize(), value if every else f"{', '.join(labels)}: {value}"))
-    return Section("provenance", "Provenance", [Items(items)])
+    return Section("provenance", "Provenance", "Provenance", [Items(items)])
 
 
 def _slug(name: str) -> str:

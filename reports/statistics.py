@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -233,7 +232,9 @@ def detectable_effect(n_reference: float, n_method: float, power: float = 0.8, a
         power: to reach.
         alpha: level of the test.
     """
-    low, high = 0.0, 50.0
+    low, high = 0.0, 0.125
+    while not power_of_test(high, n_reference, n_method, alpha) >= power:
+        low, high = high, 2 * high
     for _ in range(60):  # bisection: power grows with the effect
         middle = (low + high) / 2
         low, high = (low, middle) if power_of_test(middle, n_reference, n_method, alpha) >= power else (middle, high)
@@ -330,11 +331,3 @@ def _note(one: Mean, two: Mean, pooled: float) -> str:
     if one.variance + two.variance == 0:
         return "the means of all clusters are equal: there is no spread to judge the difference by"
     return ""
-
-
-def summary_of(sample: TwoSamples) -> dict[str, Any]:
-    """As a dictionary that JSON can hold: NaN and infinite become None."""
-    return {
-        name: None if isinstance(value, float) and not np.isfinite(value) else value
-        for name, value in vars(sample).items()
-    }

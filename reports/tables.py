@@ -13,7 +13,6 @@ import numpy as np
 from reports.comparisons import Compared
 from reports.published import Beside
 from reports.results import Results
-from reports.statistics import summary_of
 
 FORMAT = "nasbench-sim summary 1"
 COMPARISONS = (
@@ -49,9 +48,7 @@ def published_csv(cells: Sequence[Beside]) -> str:
     return _csv(PUBLISHED, (vars(cell) for cell in cells))
 
 
-def summary_json(
-    results: Results, compared: Sequence[Compared], cells: Sequence[Beside], more: dict[str, Any]
-) -> str:
+def summary_json(results: Results, compared: Sequence[Compared], cells: Sequence[Beside], more: dict[str, Any]) -> str:
     """Everything the page states as numbers, for continuous integration and for other pages."""
     manifest = results.manifest
     summary = {
@@ -67,25 +64,31 @@ def summary_json(
             {
                 "task": one.task.name,
                 "at": one.comparison.at,
-                "at_seconds": _finite(one.at_seconds),
+                "at_seconds": one.at_seconds,
                 "metric": one.metric,
                 "reference": one.comparison.reference,
                 "method": one.comparison.method,
                 "verdict": one.samples.verdict,
                 "distinct_outcomes_method": one.distinct,
-                **summary_of(one.samples),
+                **vars(one.samples),
             }
             for one in compared
         ],
         "published": [
-            {name: _finite(getattr(cell, name)) for name in (*PUBLISHED, "low", "high", "agreement")} for cell in cells
+            {name: getattr(cell, name) for name in (*PUBLISHED, "low", "high", "agreement")} for cell in cells
         ],
         **more,
     }
+    summary = _finite(summary)
     return json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _finite(value: Any) -> Any:
+    """The same with None for NaN and infinite figures, which JSON cannot hold."""
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 

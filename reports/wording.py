@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from reports.comparisons import METRICS, Compared
 from reports.statistics import TwoSamples
-
-WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def number(value: float, digits: int = 2, sign: bool = False) -> str:
@@ -58,77 +56,88 @@ def listing(parts: Sequence[str]) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def in_words(amount: int) -> str:
-    """A small number in words."""
-    return WORDS[amount] if 0 <= amount < len(WORDS) else f"{amount:,}"
-
-
 def unit(metric: str) -> str:
     """What a difference in points is a difference of."""
     return {"regret": "test accuracy", "validation_regret": "validation accuracy", "error": "observed accuracy"}[metric]
 
 
-def sentence(compared: Sequence[Compared], subject: str = "") -> str:
+def sentence(compared: Sequence[Compared], names: Mapping[str, str], subject: str = "") -> str:
     """What the comparisons of one task say, in one sentence per reference.
 
     Args:
         compared: comparisons of one task.
+        names: how a reference is called.
         subject: what all methods have in common ("weight sharing"), if anything.
     """
     sentences = []
     for reference in dict.fromkeys(one.comparison.reference for one in compared):
         group = [one for one in compared if one.comparison.reference == reference]
         clauses = []
-        verdicts = {one.samples.verdict for one in group}
-        for verdict, verb in (("better", "beats"), ("worse", "does worse than")):
+        for verdict in ("better", "worse", "undecided"):
             here = [one for one in group if one.samples.verdict == verdict]
             if here:
-                who = f"{subject} ({listing([m.comparison.method for m in here])})" if subject else ""
-                who = who or listing([m.comparison.method for m in here])
-                verb = verb if subject or len(here) == 1 else {"beats": "beat"}.get(verb, "do worse than")
-                amounts = listing([points(abs(one.samples.difference), sign=False) for one in here])
-                clauses.append(f"{who} {verb} {reference} by {amounts} points of {unit(here[0].metric)}")
-        open_ones = [one for one in group if one.samples.verdict == "undecided"]
-        if open_ones:
-            names = listing([one.comparison.method for one in open_ones])
-            amounts = listing([points(one.samples.difference) for one in open_ones])
-            whole = f"{subject} ({names})" if subject and len(verdicts) == 1 else names
-            clauses.append(
-                f"whether {whole} beat{'s' if subject and len(verdicts) == 1 or len(open_ones) == 1 else ''} "
-                f"{reference} is undecided ({amounts} points)"
-            )
+                clauses.append(_clause(verdict, here, names.get(reference, reference), subject))
         text = "; ".join(clauses)
         sentences.append(text[:1].upper() + text[1:] + ".")
     return " ".join(sentences)
 
 
-def detail(one: Compared, published: str = "") -> str:
+def _clause(verdict: str, group: Sequence[Compared], reference: str, subject: str) -> str:
+    if verdict == "undecided":
+        amounts = [f"{points(one.samples.difference)} points with {one.comparison.method}" for one in group]
+        return f"undecided against {reference}: {listing(amounts)}"
+    amounts = [points(abs(one.samples.difference), sign=False) for one in group]
+    methods = [one.comparison.method for one in group]
+    verb = "beats" if verdict == "better" else "does worse than"
+    of = f"points of {unit(group[0].metric)}"
+    if not subject and len(group) == 1:
+        return f"{methods[0]} {verb} {reference} by {amounts[0]} {of}"
+    first, *others = [f"{amount} with {method}" for amount, method in zip(amounts, methods, strict=True)]
+    first = first.replace(" with", f" {of} with", 1)
+    who = subject or ("the method" if len(group) == 1 else listing(methods))
+    if not subject:
+        verb = "beat" if verdict == "better" else "do worse than"
+    return f"{who} {verb} {reference} by {listing([first, *others])}"
+
+
+def overall(compared: Sequence[Compared]) -> str:
+    """How often each method is better, worse and undecided, in one sentence per comparison."""
+    sentences = []
+    for comparison in dict.fromkeys(one.comparison for one in compared):
+        words = [one.samples.verdict for one in compared if one.comparison == comparison]
+        better, worse, undecided = (words.count(word) for word in ("better", "worse", "undecided"))
+        text = f"{comparison.method} beats {comparison.reference} on {better} of {count(len(words), 'task')}"
+        rest = [f"does worse on {worse}"] * (worse > 0) + [f"{undecided} stay undecided"] * (undecided > 1)
+        rest += ["one stays undecided"] * (undecided == 1)
+        sentences.append(f"{text}; {' and '.join(rest)}." if rest else f"{text}.")
+    return " ".join(sentences)
+
+
+def detail(one: Compared) -> str:
     """The figures behind one comparison."""
     s = one.samples
     text = (
         f"{one.comparison.method} against {one.comparison.reference}: {points(s.difference)} points "
         f"(95% interval {interval(s.interval_low, s.interval_high)}); "
-        f"{number(100 * s.superiority, 0)}% of pairs of runs favour {one.comparison.method}"
+        f"the better one in {number(100 * s.superiority, 0)}% of all pairs of runs"
     )
-    if s.note:
-        text += f"; {s.note}"
-    return text + (f". Published: {published}." if published else ".")
+    return text + (f"; {s.note}" if s.note else "")
 
 
-def remarks(one: Compared) -> list[str]:
-    """What a reader of the comparison's figures must know: undefined values, few outcomes, what failed."""
-    s, found = one.samples, []
-    for who, undefined, defined in (
-        (one.comparison.reference, s.undefined_reference, s.n_reference),
-        (one.comparison.method, s.undefined_method, s.n_method),
-    ):
-        if undefined:
-            found.append(f"{undefined} of {defined + undefined} {who} runs had nothing yet")
+def remarks(one: Compared) -> str:
+    """What qualifies a comparison's numbers of runs: undefined values, and few different outcomes."""
+    s = one.samples
+    found = [
+        f"{undefined} {who} undefined"
+        for who, undefined in (
+            (one.comparison.reference, s.undefined_reference),
+            (one.comparison.method, s.undefined_method),
+        )
+        if undefined
+    ]
     if s.n_method >= 4 and one.distinct <= s.n_method / 2:
-        found.append(f"{one.distinct} different outcomes in {s.n_method} runs")
-    if s.note:
-        found.append(s.note)
-    return found
+        found.append(count(one.distinct, "outcome"))
+    return "\n".join(found)
 
 
 def disagreement(samples: TwoSamples) -> bool:
@@ -157,7 +166,7 @@ def terminal(compared: Sequence[Compared], published: dict[tuple[str, str, str],
                 f"p {p_value(s.p_value):>7}  d {number(s.cohens_d, 2, True):>6}{told}"
             )
         blocks.append("\n".join(lines))
-    return "\n".join(blocks)
+    return "\n".join(blocks).replace("−", "-").replace("–", "-").replace("∞", "inf")
 
 
 def _verdict(one: Compared) -> str:

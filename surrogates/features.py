@@ -8,7 +8,7 @@ isomorphic cells have equal features.  Nodes are 0 (input), 1 to 5 (inner), 6 (o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from typing import NamedTuple
 
 import numpy as np
@@ -154,7 +154,7 @@ def _paths(cells: Cells) -> Iterator[Column]:
         for inner in combinations(range(1, OUTPUT), length):
             nodes = (0, *inner, OUTPUT)
             exists = np.ones(n, bool)
-            for x, y in zip(nodes[:-1], nodes[1:], strict=True):
+            for x, y in pairwise(nodes):
                 exists &= cells.edge[x, y] > 0
             at = rows[exists]
             label = cells.label[list(inner)][:, at].astype(np.int64)

@@ -174,7 +174,7 @@ def _matrices(count: int) -> Codes:
         codes[:, EDGE[x, OUTPUT if y == count - 1 else y]] = numbers >> np.uint32(bit) & np.uint32(1)
     codes[:, 21 : 21 + count - 2] = 1
     codes = codes[(prune(codes) == codes).all(1) & (codes[:, :21].sum(1) > 0)]
-    return codes[_first_of_each(key(codes))]
+    return np.asarray(codes[_first_of_each(key(codes))])
 
 
 def _labelled(matrices: Codes, count: int) -> Codes:

@@ -60,7 +60,11 @@ class GreedySearch:
             return
         self._waiting = False
         # Under noise a second look at itself may be better than the first; that is no move.
-        moved = self._best_value < self._value and not np.array_equal(self._best, self._current)
+        moved = self._best_value < self._value and not _same(self._best, self._current)
         self._current = self._best if moved else None
         self._value = self._best_value if moved else np.inf
         self._best, self._best_value = None, np.inf
+
+
+def _same(one: Codes | None, other: Codes | None) -> bool:
+    return one is not None and other is not None and np.array_equal(one, other)
