@@ -174,14 +174,12 @@ class Page:
         question: the headline.
         subtitle: below it.
         sections: in order.
-        footer: last line.
     """
 
     title: str
     question: str
     subtitle: str
     sections: Sequence[Section] = field(default_factory=tuple)
-    footer: str = ""
 
     @property
     def figures(self) -> list[Figure]:

@@ -58,6 +58,8 @@ class Row:
 def regret_curves(name: str, title: str, lines: Sequence[Line], quantity: str, marks: Mapping[str, float]) -> str:
     """Mean regret over simulated hours, both axes logarithmic, a band for the interval of the mean.
 
+    The vertical axis is linear where a mean is negative, which only an observed objective can be.
+
     Args:
         name: of the figure.
         title: above it.
@@ -69,15 +71,16 @@ def regret_curves(name: str, title: str, lines: Sequence[Line], quantity: str, m
     def paint(figure: Any) -> None:
         axes = figure.add_subplot()
         floor = np.inf
+        logarithmic = not any((line.curve.mean < 0).any() for line in lines)
         for line in lines:
             hours, curve = line.seconds / 3600, line.curve
-            positive = curve.mean > 0
+            positive = curve.mean > 0 if logarithmic else ~np.isnan(curve.mean)
             if not positive.any():
                 continue
             colour = COLOURS[line.place % len(COLOURS)]
             shown = np.where(positive, 100 * curve.mean, np.nan)
             floor = min(floor, float(np.nanmin(shown)))
-            low = np.where(positive, np.maximum(100 * curve.low, 1e-9), np.nan)
+            low = np.where(positive, np.maximum(100 * curve.low, 1e-9) if logarithmic else 100 * curve.low, np.nan)
             axes.fill_between(hours, low, 100 * curve.high, color=colour, alpha=0.16, linewidth=0)
             style = STYLES[line.place % len(STYLES)]
             axes.plot(hours, shown, color=colour, linestyle=style, linewidth=1.7, label=line.name)
@@ -98,11 +101,12 @@ def regret_curves(name: str, title: str, lines: Sequence[Line], quantity: str, m
                     va="top",
                 )
         axes.set_xscale("log")
-        axes.set_yscale("log")
-        if np.isfinite(floor):
-            axes.set_ylim(bottom=floor / 2)
         _plain_ticks(axes.xaxis)
-        _plain_ticks(axes.yaxis, (1.0, 2.0, 5.0))
+        if logarithmic:
+            axes.set_yscale("log")
+            _plain_ticks(axes.yaxis, (1.0, 2.0, 5.0))
+            if np.isfinite(floor):
+                axes.set_ylim(bottom=floor / 2)
         axes.set_xlabel("simulated hours")
         axes.set_ylabel(f"{quantity}, points")
         axes.set_title(title, loc="left", fontweight="bold")
@@ -307,7 +311,7 @@ def _svg(name: str, size: tuple[float, float], paint: Painter) -> str:
     }
     # From the defaults, whatever the user's matplotlibrc says; the backend is not ours to change.
     defaults: Any = {key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith("backend")}
-    with mpl.rc_context({**defaults, **settings}):
+    with mpl.rc_context(defaults | settings):
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasSVG(figure)
         paint(figure)

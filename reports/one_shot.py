@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -34,12 +33,6 @@ class Clock:
     implied_baselines: float
 
 
-def space_of(results: Results, task: Task) -> Mapping[str, Any]:
-    """The evidence about a task's space; empty where there is none."""
-    spaces: Mapping[str, Mapping[str, Any]] = results.evidence["spaces"] if results.evidence else {}
-    return spaces.get(task.name.rpartition("/")[2], {})
-
-
 def baselines(results: Results) -> list[str]:
     """Strategies that one-shot methods are held against, in the suite's order of comparison."""
     return list(dict.fromkeys(one.reference for one in results.comparisons if one.at == "one-shot"))
@@ -52,10 +45,10 @@ def methods(results: Results) -> list[str]:
 
 def clock(results: Results, task: Task) -> Clock:
     """What one-shot is worth on a space."""
-    space = space_of(results, task)
+    space = results.evidence.get(task.name, {})
     seconds = {name: one_shot(results.runs[task.name, name]) for name in methods(results)}
     training = float(space.get("training_seconds", np.nan))
-    implied = _implied(results, task)
+    implied = space.get("implied", {})
     names, difference = baselines(results), None
     if len(names) > 1:
         at = seconds[methods(results)[0]]
@@ -78,16 +71,9 @@ def at_speed(results: Results, task: Task, comparison: Comparison, speed: float)
     Everything but the proxy evaluations takes 1 / speed of its time, so in units of the baseline's own clock one-shot
     is set-up + training + speed x proxies x seconds per proxy, and only where the baseline is read changes.
     """
-    proxy_seconds = float(space_of(results, task).get("proxy_seconds", 0.0))
+    proxy_seconds = float(results.evidence.get(task.name, {}).get("proxy_seconds", 0.0))
     traces = results.runs[task.name, comparison.method]
     proxies = np.array([trace.about.get("answered", {}).get("proxy", 0) for trace in traces], float)
     seconds = first_trained(traces) + (speed - 1) * proxies * proxy_seconds
     seconds = seconds[~np.isnan(seconds)]
     return compare(results, task, comparison, at=float(seconds.mean()) if len(seconds) else np.nan)
-
-
-def _implied(results: Results, task: Task) -> Mapping[str, Any]:
-    """Figures that the published tables imply: beside the spaces, or within each."""
-    own: Mapping[str, Any] = space_of(results, task).get("implied", {})
-    shared = results.evidence.get("implied", {}) if results.evidence else {}
-    return own or shared.get(task.name.rpartition("/")[2], {})

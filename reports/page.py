@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from reports.blocks import Page
 from reports.figures import inline
 
 
-def render(page: Page, files: list[tuple[str, str]]) -> str:
+def render(page: Page, files: Mapping[str, str]) -> str:
     """The page as HTML: no script, nothing loaded from elsewhere.
 
     Args:
         page: what is on it.
-        files: names of files beside it, and what is in them.
+        files: names of files beside it, and what is in them; figures are listed of themselves.
     """
     import jinja2  # slow to import, and needed only here
     from markupsafe import Markup

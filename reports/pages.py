@@ -14,7 +14,7 @@ from reports.results import Results
 
 def page(results: Results, compared: Sequence[Compared], cells: Sequence[Beside]) -> tuple[Page, dict[str, Any]]:
     """The page of a suite, and what its parts add to ``summary.json``."""
-    parts, more = (_generic if results.evidence is None else _weight_sharing)(results, compared, cells)
+    parts, more = (_generic if not results.evidence else _weight_sharing)(results, compared, cells)
     runs = sum(len(traces) for traces in results.runs.values())
     strategies = "strategy" if len(results.strategies) == 1 else "strategies"
     return Page(

@@ -58,7 +58,7 @@ def beside(results: Results, compared: Sequence[Compared]) -> list[Beside]:
     found = {
         (one.task.name, one.comparison.reference, one.comparison.method, one.comparison.at): one for one in compared
     }
-    spaces = results.evidence["spaces"] if results.evidence else {}
+    spaces = {task.space: results.evidence.get(task.name, {}) for task in results.tasks}
     cells = []
     for entry in results.manifest.get("published", ()):
         key = entry.get("task"), entry.get("reference"), entry.get("method"), entry.get("at")

@@ -8,6 +8,12 @@ from pathlib import Path
 
 from nasbench_sim.errors import UserError
 
+DATA = {
+    "comparisons.csv": "every comparison in full precision; regrets as fractions",
+    "published.csv": "every published figure beside the one found here",
+    "summary.json": "all of the page’s numbers, for programs",
+}
+
 
 @dataclass(frozen=True)
 class Report:
@@ -52,7 +58,7 @@ def build(out: Path) -> Report:
         "summary.json": tables.summary_json(results, compared, cells, more),
         **{f"figures/{figure.name}.svg": figure.svg for figure in page.figures},
     }
-    files["report.html"] = render(page, _described(files))
+    files["report.html"] = render(page, DATA)
     _write(out, files)
     told = {
         (cell.compared.task.name, cell.compared.comparison.reference, cell.compared.comparison.method): cell.published
@@ -60,15 +66,6 @@ def build(out: Path) -> Report:
         if cell.compared is not None
     }
     return Report(out / "report.html", wording.terminal(compared, told))
-
-
-def _described(files: dict[str, str]) -> list[tuple[str, str]]:
-    texts = {
-        "comparisons.csv": "every comparison in full precision; regrets as fractions",
-        "published.csv": "every published figure beside the one found here",
-        "summary.json": "all of the page's numbers, for programs",
-    }
-    return [(name, texts.get(name, "figure")) for name in files]
 
 
 def _write(out: Path, files: dict[str, str]) -> None:

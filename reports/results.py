@@ -48,6 +48,11 @@ class Task:
     size: int | None
     provenance: Mapping[str, str]
 
+    @property
+    def space(self) -> str:
+        """Last part of the name, as in names of files and in rows of published tables."""
+        return self.name.rpartition("/")[2]
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -69,7 +74,8 @@ class Results:
         strategies: in the suite's order.
         comparisons: in the suite's order.
         runs: traces of a task (by name) and a strategy (by name), in the order of their seeds.
-        evidence: ``evidence/weight_sharing.json``, None where the suite wrote none.
+        evidence: by the name of a task, what ``evidence/weight_sharing-SPACE.json`` holds of it (SPACE is the last
+            part of the name); empty where the suite wrote none.
     """
 
     folder: Path
@@ -78,7 +84,7 @@ class Results:
     strategies: tuple[Strategy, ...]
     comparisons: tuple[Comparison, ...]
     runs: Mapping[tuple[str, str], tuple[Trace, ...]]
-    evidence: Mapping[str, Any] | None
+    evidence: Mapping[str, Mapping[str, Any]]
 
     def strategy(self, name: str) -> Strategy:
         """The strategy of that name."""
@@ -116,7 +122,7 @@ def read(folder: Path) -> Results:
         strategies=strategies,
         comparisons=comparisons,
         runs=_runs(folder, manifest, listed, {(task, s.name) for task in names for s in strategies}),
-        evidence=_evidence(folder / "evidence" / "weight_sharing.json"),
+        evidence=_evidence(folder / "evidence", tasks),
     )
 
 
@@ -177,13 +183,17 @@ def _runs(
     return {group: tuple(traces) for group, traces in runs.items()}
 
 
-def _evidence(path: Path) -> Mapping[str, Any] | None:
-    if not path.is_file():
-        return None
-    try:
-        evidence = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(evidence["spaces"], dict):
-            raise TypeError("spaces")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged: delete it and run the suite again, its stored runs are kept") from error
-    return evidence  # type: ignore[no-any-return]
+def _evidence(folder: Path, tasks: tuple[Task, ...]) -> Mapping[str, Mapping[str, Any]]:
+    found = {}
+    for task in tasks:
+        path = folder / f"weight_sharing-{task.space}.json"
+        if not path.is_file():
+            continue
+        try:
+            figures = json.loads(path.read_text(encoding="utf-8"))
+            if figures["space"] != task.space:
+                raise ValueError("another space's file")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path} is damaged: delete it and run the suite again, its runs are kept") from error
+        found[task.name] = figures
+    return found

@@ -24,7 +24,7 @@ NOISE = {
 }
 AGREEMENT = {
     "agrees": "agrees",
-    "outside": "outside the interval",
+    "outside": "outside",
     "differs": "differs",
     "unknown": "no interval",
 }
@@ -80,7 +80,8 @@ def _how_judged(compared: Sequence[Compared]) -> str:
         text += (
             "Runs that share something random (a super-net, say: the same seed modulo the cluster size) are dependent; "
             "the interval takes the variance between such clusters, with one degree of freedom fewer than there are "
-            "clusters, and Welch’s degrees of freedom for the difference. "
+            "clusters, and Welch’s degrees of freedom for the difference (simulated with five clusters of five normal "
+            "values, it covers the truth in 94% to 95% of cases). "
         )
     if "regret" not in metrics:
         text += "The tasks have no held-out figures, so this is what the search itself saw, not a test. "
@@ -146,10 +147,10 @@ def _shared(found: Mapping[str, Sequence[str]], tasks: int) -> list[str]:
     if len(found) == 1:
         return list(found)
     if len(found) == tasks:
-        text, labels = next(iter(found.items()))
+        text = next(iter(found))
         others = {other.replace(own[0], "") for other, own in found.items()}
         if len(others) == 1:
-            return [f"{text[:-1]}; likewise for the other tasks."] if labels else []
+            return [f"{text.rstrip('.')}; likewise for the other tasks."]
     return [f"{', '.join(labels)}: {text}" for text, labels in found.items()]
 
 
@@ -187,7 +188,8 @@ def curves(results: Results, compared: Sequence[Compared]) -> Section:
     caption = (
         f"Mean {wording.listing(sorted(quantities))} of the incumbent in points against simulated hours, both axes "
         "logarithmic; bands are 95% intervals of the mean, with clusters of dependent runs respected. A line starts "
-        "when all runs of a strategy have a value and stops when the first of them ends."
+        "when all runs of a strategy have a value and stops when the first of them ends; a mean of zero "
+        "has no place on it."
     )
     if methods:
         caption += (
@@ -361,7 +363,7 @@ def _agreement(cells: Sequence[Beside]) -> str:
             + (f" ({', '.join(f'{cell.row} {cell.column}' for cell in apart)})" if apart else "")
         )
     return (
-        "Agreement: “outside the interval” says that the published figure is outside the 95% interval here; "
+        "Agreement: “outside” says that the published figure is outside the 95% interval here; "
         "“differs”, that the two are more than two standard errors of their difference apart, each error from its "
         "own standard deviation and number of runs. In all, " + "; ".join(parts) + "."
     )
@@ -424,9 +426,7 @@ def provenance(results: Results) -> Section:
         for task in results.tasks:
             if key in task.provenance:
                 values.setdefault(str(task.provenance[key]), []).append(task.label)
-        every = len(values) == 1 and len(next(iter(values.values()))) == len(results.tasks)
-        for value, labels in values.items():
-            items.append((key.capitalize(), value if every else f"{', '.join(labels)}: {value}"))
+        items += [(key.capitalize(), text) for text in _shared(values, len(results.tasks))]
     return Section("provenance", "Provenance", "Provenance", [Items(items)])
 
 

@@ -1,7 +1,8 @@
-"""The parts of a page about weight sharing, for suites that wrote ``evidence/weight_sharing.json``."""
+"""The parts of a page about weight sharing, for suites that wrote ``evidence/weight_sharing-SPACE.json``."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from nasbench_sim.errors import UserError
 from reports import figures, wording
 from reports.blocks import Block, Cell, Check, Checklist, Figure, Gallery, Section, Table, Text
 from reports.comparisons import Compared, clusters, read_first
-from reports.one_shot import Clock, at_speed, baselines, clock, methods, space_of
+from reports.one_shot import Clock, at_speed, baselines, clock, methods
 from reports.published import Beside
 from reports.results import Results, Task
 from reports.statistics import design_effect, detectable_effect, mean, spearman, spearman_p
@@ -55,11 +56,11 @@ def scatter(results: Results, task: Task) -> Scatter | None:
     Raises:
         UserError: the file is damaged.
     """
-    path = results.folder / "evidence" / f"scatter-{task.name.rpartition('/')[2]}.npz"
+    path = results.folder / "evidence" / f"scatter-{task.space}.npz"
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as columns:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as columns:
             truth, proxy = columns["truth"].astype(np.float64), columns["proxy"].astype(np.float64)
             inside = columns["cluster"].astype(bool)
         if not len(truth) == len(proxy) == len(inside) > 1:
@@ -72,13 +73,13 @@ def scatter(results: Results, task: Task) -> Scatter | None:
 def correlations(results: Results, cells: Sequence[Beside]) -> list[Section]:
     """Spearman's correlation between proxy and truth, published and here, for every way to train the super-net."""
     told = {(cell.row, cell.column): cell for cell in cells if cell.compared is None}
-    spaces = [(task, space_of(results, task).get("spearman", {})) for task in results.tasks]
+    spaces = [(task, results.evidence.get(task.name, {}).get("spearman", {})) for task in results.tasks]
     variants = [name for name in VARIANTS if any(name in figures_of for _, figures_of in spaces)]
     if not variants:
         return []
     rows: list[list[Cell | str]] = []
     for task, found in spaces:
-        name = task.name.rpartition("/")[2]
+        name = task.space
         beside = [told.get((name, variant)) for variant in variants]
         if told:
             rows.append(
@@ -155,7 +156,9 @@ def clock_section(results: Results, compared: Sequence[Compared]) -> tuple[Secti
             normal = known[task.name, comparison]
             for one in (other[SLOWER, task.name, comparison], normal, other[FASTER, task.name, comparison]):
                 word = one.samples.verdict
-                row.append(Cell(f"{wording.points(one.samples.difference)} {MARKS[word]}", "", word))
+                none = one.samples.undefined_reference
+                note = f"{none} undef." if none else ""
+                row.append(Cell(f"{wording.points(one.samples.difference)} {MARKS[word]}", note, word))
             if {other[speed, task.name, comparison].samples.verdict for speed in (SLOWER, FASTER)} != {
                 normal.samples.verdict
             }:
@@ -164,7 +167,8 @@ def clock_section(results: Results, compared: Sequence[Compared]) -> tuple[Secti
     blocks.append(
         Table(
             "Differences in points had the device been half (×½) or twice (×2) as fast as in these runs; a proxy "
-            "evaluation takes as long as before. ▲ better, ▼ worse, ○ undecided",
+            "evaluation takes as long as before. ▲ better, ▼ worse, ○ undecided; undef.: runs of the baseline that "
+            "would have finished nothing by then",
             ["Task", *(("×½", "×1", "×2") * len(chosen))],
             rows,
             [("", 1), *((f"{c.reference} − {c.method}", 3) for c in chosen)],
@@ -208,7 +212,7 @@ def _worth(results: Results, clocks: Sequence[Clock]) -> Table:
         columns += ["implied"] if with_baselines else []
     rows: list[list[Cell | str]] = []
     for one in clocks:
-        space = space_of(results, one.task)
+        space = results.evidence.get(one.task.name, {})
         row: list[Cell | str] = [one.task.label]
         row += [wording.hours(float(space.get(key, np.nan))) for key in ("setup_seconds", "training_seconds")]
         row += [wording.hours(one.seconds[name]) for name in names]
@@ -233,9 +237,9 @@ def proxies(results: Results, scatters: Mapping[str, Scatter]) -> list[Section]:
     for task in results.tasks:
         if task.name not in scatters:
             continue
-        found, cluster = scatters[task.name], str(space_of(results, task).get("cluster", ""))
+        found, cluster = scatters[task.name], str(results.evidence.get(task.name, {}).get("cluster", ""))
         left = float(np.quantile(found.truth, LOWEST))
-        name = f"proxy-{task.name.rpartition('/')[2]}"
+        name = f"proxy-{task.space}"
         title = f"{task.label}: Spearman {wording.number(found.spearman)}"
         alt = f"{title}; {len(found.truth):,} cells, proxy against trained accuracy."
         if found.cluster.any() and not found.cluster.all():
@@ -255,12 +259,31 @@ def proxies(results: Results, scatters: Mapping[str, Scatter]) -> list[Section]:
         "left of the frame."
     )
     blocks: list[Block] = [Gallery(drawings, caption)]
-    told = [_cluster_in_words(task.label, scatters[task.name], str(space_of(results, task).get("cluster", "")))
-            for task in results.tasks if task.name in scatters]  # fmt: skip
+    told = [
+        _cluster_in_words(task.label, scatters[task.name], str(results.evidence.get(task.name, {}).get("cluster", "")))
+        for task in results.tasks
+        if task.name in scatters
+    ]
     text = " ".join(part for part in told if part)
     if text:
         blocks.append(Text(text))
+    blocks += _bias(results)
     return [Section("proxies", "Scatter", "Proxy against truth, cell by cell", blocks)]
+
+
+def _bias(results: Results) -> list[Block]:
+    """How the super-nets' model was set for each space."""
+    settings = {task.label: results.evidence.get(task.name, {}).get("bias", {}) for task in results.tasks}
+    names = list(dict.fromkeys(name for found in settings.values() for name in found))
+    if not names:
+        return []
+    rows = [[label, *(_setting(found.get(name)) for name in names)] for label, found in settings.items()]
+    caption = "How the model of the super-nets is set for each space (see Methods for what was calibrated)"
+    return [Table(caption, ["Task", *names], rows)]
+
+
+def _setting(value: object) -> str:
+    return wording.number(value) if isinstance(value, float) else "–" if value is None else str(value)
 
 
 def _cluster_in_words(label: str, found: Scatter, cluster: str) -> str:
@@ -281,10 +304,10 @@ def sizes(results: Results, cells: Sequence[Beside]) -> list[Section]:
     told = {cell.row: cell.published for cell in cells if cell.compared is None and cell.column == SHOWN}
     points = []
     for task in results.tasks:
-        space = space_of(results, task)
+        space = results.evidence.get(task.name, {})
         values, size = space.get("spearman", {}).get(SHOWN, ()), space.get("size") or task.size
         if len(values) and size:
-            points.append((task.label, int(size), float(np.mean(values)), told.get(task.name.rpartition("/")[2])))
+            points.append((task.label, int(size), float(np.mean(values)), told.get(task.space)))
     if len(points) < 3:
         return []
     count = [size for _, size, _, _ in points]
@@ -297,6 +320,9 @@ def sizes(results: Results, cells: Sequence[Beside]) -> list[Section]:
             f"published correlations: Spearman {wording.number(theirs)}, "
             f"p = {wording.number(spearman_p(theirs, len(points)))}"
         )
+    stated = {results.evidence[name].get("implied", {}).get("correlation_against_size") for name in results.evidence}
+    if len(stated) == 1 and None not in stated:
+        other += f" (the source states {wording.number(float(stated.pop()))})" if other else ""
     svg = figures.size_plot("size", points, legend, other or "published correlations")
     drawing = Figure("size", svg, f"Mean {VARIANTS[SHOWN]} correlation against cells in the space. {legend}. {other}")
     caption = (
@@ -310,7 +336,7 @@ def claims(results: Results, scatters: Mapping[str, Scatter]) -> list[Section]:
     """What a study of few cells, or of cells spread evenly over the proxy, would have claimed."""
     rows = []
     for task in results.tasks:
-        found = space_of(results, task).get("claims")
+        found = results.evidence.get(task.name, {}).get("claims")
         if found and task.name in scatters:
             ways = [(_way(one), one["mean"], one["low"], one["high"]) for one in found]
             rows.append((task.label, scatters[task.name].spearman, ways))
@@ -349,7 +375,7 @@ def _way(claim: Mapping[str, Any]) -> str:
 
 def practices(results: Results, compared: Sequence[Compared], scatters: Mapping[str, Scatter]) -> Section:
     """The study's five good practices, and how this page keeps them."""
-    tasks, spaces = len(results.tasks), [space_of(results, task) for task in results.tasks]
+    tasks, spaces = len(results.tasks), [results.evidence.get(task.name, {}) for task in results.tasks]
     nets = max((len(space.get("spearman", {}).get(SHOWN, ())) for space in spaces), default=0)
     modelled = any(task.provenance.get("proxy") for task in results.tasks)
     shown = max((len(found.truth) for found in scatters.values()), default=0)
@@ -414,7 +440,8 @@ def _power(results: Results, compared: Sequence[Compared]) -> Check:
             )
         text += (
             f" and leaves {groups - 1} degrees of freedom for it. If the runs of one super-net agreed entirely, only "
-            f"d ≥ {wording.number(_up(detectable_effect(reference, groups)))} would be found. The intervals allow for this."
+            f"d ≥ {wording.number(_up(detectable_effect(reference, groups)))} would be found. The intervals allow for "
+            "this."
         )
     status = "kept" if effect <= 0.5 else "partly kept"
     return Check("Enough runs", status, text)

@@ -83,7 +83,7 @@ def _run(options: argparse.Namespace) -> int:
     started = time.monotonic()
     try:
         _perform_all(order, units, out, workers, missing)
-        _report(order, suite, out)
+        _report(out)
     except KeyboardInterrupt:
         print(f"\ninterrupted: finished runs are kept in {out}; the same command goes on from there", file=sys.stderr)
         return 130
@@ -160,6 +160,8 @@ def _plan(order: Order, suite: Suite, source: str, out: Path, fresh: bool) -> tu
     damaged: list[Path] = []
     for name in suite.tasks:
         task = load_task(order, name)
+        if suite.evidence is not None:
+            units.append(Unit(name))
         for entry in suite.entries:
             todo = []
             for seed in range(entry.seeds):
@@ -237,16 +239,9 @@ def _in_processes(order: Order, units: list[Unit], out: Path, workers: int, adva
     pool.shutdown()
 
 
-def _report(order: Order, suite: Suite, out: Path) -> None:
+def _report(out: Path) -> None:
     import reports
-    from suites.work import load_task
 
-    if suite.evidence is not None:
-        tasks = {name: load_task(order, name) for name in suite.tasks}
-        (out / "evidence").mkdir(exist_ok=True)
-        suite.evidence(tasks, out)
-    if not hasattr(reports, "build"):
-        return
     report = reports.build(out)
     print(report.verdict)
     print(f"report: {report.page}")

@@ -62,8 +62,8 @@ class Suite:
         parameters: the readings chosen, as told by ``--set``.
         notes: for the page: readings, protocol, what was calibrated.
         published: tables to stand beside, see ``reports.published``.
-        evidence: writes what the report shows beside the runs into ``evidence/`` of the output folder; called
-            with the tasks by name and the output folder, once all runs are stored.
+        evidence: writes what the report shows of a task beside its runs; called with the task and the folder
+            ``evidence/`` of the output.
     """
 
     name: str
@@ -77,4 +77,4 @@ class Suite:
     parameters: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     published: tuple[Mapping[str, Any], ...] = ()
-    evidence: Callable[[Mapping[str, Task], Path], None] | None = None
+    evidence: Callable[[Task, Path], None] | None = None

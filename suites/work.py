@@ -49,12 +49,12 @@ class Order:
 
 @dataclass(frozen=True)
 class Unit:
-    """Seeds of one strategy on one task, with the identity that each run will bear."""
+    """Seeds of one strategy on one task, with the identity that each run will bear; without strategy, evidence."""
 
     task: str
-    strategy: str
-    seeds: tuple[int, ...]
-    identities: tuple[str, ...]
+    strategy: str = ""
+    seeds: tuple[int, ...] = ()
+    identities: tuple[str, ...] = ()
 
 
 def names() -> Mapping[str, Path]:
@@ -144,12 +144,21 @@ def load_task(order: Order, name: str) -> Task:
 
 
 def perform(order: Order, unit: Unit, out: Path) -> int:
-    """Run a unit and store each run; returns how many.
+    """Run a unit and store each run, or write a task's evidence; returns how many runs.
 
     Raises:
         UserError: the disk is full or the folder has become unwritable; runs already stored stay.
     """
     suite, _ = load(order)
+    if not unit.strategy:
+        assert suite.evidence is not None
+        folder = out / "evidence"
+        try:
+            folder.mkdir(exist_ok=True)
+            suite.evidence(load_task(order, unit.task), folder)
+        except OSError as error:
+            raise _no_room(folder, error) from error
+        return 0
     entry = next(entry for entry in suite.entries if entry.name == unit.strategy)
     traces = simulate_many(load_task(order, unit.task), entry.factory, unit.seeds, name=entry.name)
     for trace, identity in zip(traces, unit.identities, strict=True):
@@ -159,6 +168,10 @@ def perform(order: Order, unit: Unit, out: Path) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             replace(trace, about=about).save(path)
         except OSError as error:
-            what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
-            raise UserError(f"cannot store {path}: {what}; finished runs are kept, start again to go on") from error
+            raise _no_room(path, error) from error
     return len(traces)
+
+
+def _no_room(path: Path, error: OSError) -> UserError:
+    what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
+    return UserError(f"cannot store {path}: {what}; finished runs are kept, start again to go on")

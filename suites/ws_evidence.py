@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +16,26 @@ from scipy.stats import spearmanr
 from nasbench_sim.oracle import Floats, Task
 from nasbench_sim.proxy import WeightSharingOracle, in_cluster
 from nasbench_sim.randomness import stream
-from suites.catalogue import SUPERNETS, VARIANT_COST, spearman
+from suites.catalogue import SUPERNETS, VARIANT_COST, published, spearman
 
 CELLS = 1000  # cells per super-net behind each correlation (section 4.3.2)
 SCATTER = 10_000  # cells of a scatter plot (Figure 4.3)
 CLAIMS = (13, 64, 200)  # sample sizes of earlier studies
-CLAIM_DRAWS = 500
+CLAIM_DRAWS = 200
 
 
-def write_evidence(tasks: Mapping[str, Task], out: Path) -> None:
-    """Write ``evidence/weight_sharing.json`` and a scatter of each space.
+def write_evidence(task: Task, folder: Path) -> None:
+    """Write ``weight_sharing-SPACE.json`` and ``scatter-SPACE.npz`` of a task.
 
-    The JSON holds for each space (last part of the task's name): ``size``, ``spearman`` (variant to one figure
-    per super-net, 1,000 random cells each), ``claims`` (what small or stratified samples of cells would have
-    claimed: mean and 5% and 95% quantiles over draws), ``training_seconds`` (mean over the space),
-    ``setup_seconds``, ``proxy_seconds`` and ``cluster``.  Each ``scatter-SPACE.npz`` holds ``truth`` and
-    ``proxy`` (accuracies of the first super-net, float32) and ``cluster`` (bool).
+    The JSON holds ``space``, ``size``, ``spearman`` (variant to one figure per super-net, 1,000 random cells each),
+    ``claims`` (what small or stratified samples of cells would have claimed: mean and 5% and 95% quantiles over
+    draws), ``training_seconds`` (mean over the space), ``setup_seconds``, ``proxy_seconds``, ``cluster``, how the
+    super-nets were calibrated, and ``implied`` figures of the source.  The scatter holds ``truth`` and ``proxy``
+    (accuracies under the first super-net, float32) and ``cluster`` (bool).
     """
-    spaces: dict[str, Any] = {}
-    for name, task in tasks.items():
-        assert isinstance(task.oracle, WeightSharingOracle)
-        space = name.rsplit("/", 1)[-1]
-        spaces[space] = _space(space, task.oracle, out / "evidence")
-    _write(out / "evidence" / "weight_sharing.json", (json.dumps({"spaces": spaces}, indent=1) + "\n").encode())
-
-
-def _space(space: str, oracle: WeightSharingOracle, folder: Path) -> dict[str, Any]:
+    oracle = task.oracle
+    assert isinstance(oracle, WeightSharingOracle)
+    space = task.name.rsplit("/", 1)[-1]
     trained = oracle.trained
     longest = trained.sources["train"].fidelities[-1]
     truth = 1.0 - trained.mean_error(longest)[trained.rows]
@@ -55,17 +49,25 @@ def _space(space: str, oracle: WeightSharingOracle, folder: Path) -> dict[str, A
     inside = in_cluster(codes[shown], oracle.bias.cluster)
     columns = io.BytesIO()
     np.savez(columns, truth=truth[shown].astype(np.float32), proxy=proxy.astype(np.float32), cluster=inside)
-    _write(folder / f"scatter-{space}.npz", columns.getvalue())
-    return {
+    implied = published()["implied"]
+    figures: dict[str, Any] = {
+        "space": space,
         "size": len(truth),
         "spearman": correlations,
         "claims": _claims(truth[shown], proxy, stream(oracle.seed, "claims", space)),
-        "training_seconds": float(oracle.trained.seconds(longest)[trained.rows].mean()),
+        "training_seconds": float(trained.seconds(longest)[trained.rows].mean()),
         "setup_seconds": oracle.setup_seconds,
         "proxy_seconds": oracle.proxy_seconds,
         "cluster": oracle.bias.cluster,
-        "saturation": oracle.bias.saturation,
+        "bias": asdict(oracle.bias),
+        "implied": {
+            "one_shot_in_trainings": implied["one_shot_in_trainings"][space],
+            "GS_minus_RS": implied["GS_minus_RS"][space],
+            "correlation_against_size": implied["correlation_against_size"],
+        },
     }
+    _write(folder / f"scatter-{space}.npz", columns.getvalue())
+    _write(folder / f"weight_sharing-{space}.json", (json.dumps(figures, indent=1) + "\n").encode())
 
 
 def _correlation(nets: WeightSharingOracle, truth: Floats, number: int) -> float:

@@ -72,8 +72,12 @@ def neighbour_pairs(space: Space, codes: Codes, keys: Keys) -> tuple[npt.NDArray
     return np.concatenate(cells), np.concatenate(others)
 
 
-def landscape(errors: Errors, pairs: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]) -> Landscape:
-    """Statistics of ``errors[n]`` with ``neighbour_pairs``."""
+def landscape(
+    errors: Errors,
+    pairs: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    draws: tuple[int, ...] = (10, 100, 1000),
+) -> Landscape:
+    """Statistics of ``errors[n]`` with ``neighbour_pairs``; ``best_of`` for each number of ``draws``."""
     cell, other = pairs
     best_neighbour = np.full(len(errors), np.inf)
     np.minimum.at(best_neighbour, cell, errors[other])
@@ -84,7 +88,7 @@ def landscape(errors: Errors, pairs: tuple[npt.NDArray[np.int64], npt.NDArray[np
         float((errors < best_neighbour)[known].mean()),
         float(np.corrcoef(logs[cell], logs[other])[0, 1]),
         float(counts[counts > 1].sum() / len(errors)),
-        {n: expected_best(errors, n) - float(errors.min()) for n in (10, 100, 1000)},
+        {n: expected_best(errors, n) - float(errors.min()) for n in draws},
     )
 
 

@@ -99,25 +99,27 @@ Two thirds of the unexplained variance at 108 epochs is a few dozen cells whose 
 
 The measured figure at 108 epochs is the best of three repeats. One run's log error is taken as normal about the
 cell's mean m with standard deviation s(m), so the models predict m - 0.846 s(m), which is solved for m. From cells with
-two or three distinct single repeats s is {spread.low:.4f} below an error of {low:g} ({spread.degrees_of_freedom[0]} \
-degrees of freedom) and {spread.high:.4f} above {high:g} ({spread.degrees_of_freedom[1]}), with a
-straight line between. A second estimate, from single repeats beside the best
-of three of {other_cells} cells of all levels, is {other_spread:.4f}.
+two or three distinct single repeats s is {spread.low:.4f} below an error of {low:g} ({spread.degrees_of_freedom[0]}
+degrees of freedom) and {spread.high:.4f} above {high:g} ({spread.degrees_of_freedom[1]}), with a straight line between.
+A second estimate, from single repeats beside the best of three of {other_cells} cells of all levels, is
+{other_spread:.4f}.
 Failed repeats (about 10% accuracy) are hidden by the maximum and are not part of mean or spread. Whether the figures
 after 4, 12 and 36 epochs are maxima too is not known: they are predicted as they are, and used as means.
 
 The best mean so recovered is {1 - figures.least_mean:.2%}; the benchmark's own best is 95.06%. Predictions spread
 less than what they predict, and a mean of three repeats adds its own luck. So the recovered means were moved, in their
 order, to the quantiles that they would have with normal noise added to their logarithms. Its standard deviation is
-{figures.width:.4f}, the one that makes the best 95.06%: **calibrated, not predicted**. Ranks do not change. The model's own error and the
-luck of a mean of three together would give {figures.expected_width:.4f} and a best of {1 - figures.least_expected:.2%}.
+{figures.width:.4f}, the one that makes the best 95.06%: **calibrated, not predicted**. Ranks do not change. The
+model's own error and the luck of a mean of three together would give {figures.expected_width:.4f} and a best of
+{1 - figures.least_expected:.2%}.
 
 ## The test error is modelled
 
 No test figures were at hand. Test error = the mean validation error, widened without the luck of three validation
 repeats, + a fixed deviation per cell, normal, drawn by a hash of the cell's key (standard deviation half that of an
 error rate counted on 10,000 images; {figures.deviation:.2%} at the best cell) + an offset of {figures.test_offset:.2%},
-the one that makes the best mean test accuracy the published 94.32%. It makes regret meaningful in size; it says nothing of any single cell.
+the one that makes the best mean test accuracy the published 94.32%. It makes regret meaningful in size; it says nothing
+of any single cell.
 
 ## How its landscape differs from the real one
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter1d
 from scipy.optimize import brentq
+from scipy.signal import fftconvolve
 
 Floats = npt.NDArray[np.float64]
 
@@ -89,7 +89,7 @@ def width_for_least(values: Floats, least: float, widest: float = 0.2) -> float:
         return 0.0
     if excess(widest) > 0:
         raise ValueError(f"no width up to {widest} brings the least value {values.min():.4f} down to {least:.4f}")
-    return float(brentq(excess, STEP, widest, xtol=1e-6))
+    return float(brentq(excess, STEP, widest, xtol=1e-5))
 
 
 def _quantile_map(values: Floats, width: float) -> tuple[Floats, Floats]:
@@ -99,7 +99,9 @@ def _quantile_map(values: Floats, width: float) -> tuple[Floats, Floats]:
     margin = 8 * width + 10 * STEP
     edges = np.arange(distinct[0] - margin, distinct[-1] + margin, STEP)
     density, _ = np.histogram(values, edges)
-    smooth = gaussian_filter1d(density.astype(np.float64), width / STEP, truncate=8, mode="constant")
+    offsets = STEP * np.arange(-np.ceil(8 * width / STEP), np.ceil(8 * width / STEP) + 1)
+    noise = np.exp(-0.5 * (offsets / max(width, STEP / 10)) ** 2)
+    smooth = np.maximum(fftconvolve(density.astype(np.float64), noise / noise.sum(), mode="same"), 0)
     reached = np.cumsum(smooth) / smooth.sum()
     # Beyond the last digits the distribution is flat, and a flat stretch has no inverse.
     rising = np.append(True, np.diff(reached) > 1e-12)
@@ -117,3 +119,18 @@ def distinct_groups(rows: npt.NDArray[np.int64], figures: npt.NDArray[np.floatin
         for row in np.unique(rows)
         if len(found := np.unique(np.round(figures[rows == row], 7))) > 1
     ]
+
+
+def expected_triple_failures(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> float:
+    """How many of n cells fail in three repeats, if ``first[n]`` and ``second[n]`` are each one repeat's failure.
+
+    A cell's chance p to fail is taken as Beta distributed over the cells (matched to the shares that fail once and
+    in both), repeats of a cell as independent given p.
+    """
+    once = (first.mean() + second.mean()) / 2
+    twice = (first & second).mean()
+    if once == 0 or twice == 0:
+        return 0.0
+    ratio = twice / once  # E[p^2] / E[p] = (a + 1) / (a + b + 1)
+    total = (1 - ratio) / (ratio - once)  # a + b
+    return float(len(first) * twice * (once * total + 2) / (total + 2))

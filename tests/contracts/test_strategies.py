@@ -15,6 +15,7 @@ from dataclasses import fields, replace
 from functools import partial
 from importlib import import_module
 from inspect import signature
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ from tests import synthetic
 
 engine = import_module("nasbench_sim.simulate")  # the package's attribute of that name is the function
 READINGS = [("listed", "charged"), ("random", "remembered"), ("listed", "remembered")]
-PROXIES = 600
+PROXIES = 500
 
 
 def quick(strategy):
@@ -45,7 +46,7 @@ ALL = {name: quick(strategy) for name, strategy in STRATEGIES.items()} | {
     f"{entry.name}-{order}-{revisits}": quick(entry.factory)
     for order, revisits in READINGS
     for entry in ws_vs_rs.suite(order=order, revisits=revisits).entries
-    if entry.name.startswith("GS")
+    if entry.name == "GS" or (entry.name == "GSws" and (order, revisits) == READINGS[-1])
 }
 
 every_strategy = pytest.mark.parametrize("strategy", ALL.values(), ids=ALL)
@@ -282,8 +283,8 @@ def test_none_is_said_to_wait_or_at_the_end(task, strategy):
 @pytest.mark.parametrize("workers", [1, 3, 50])
 @pytest.mark.parametrize("inner", [name for name in ALL if name.startswith(("WeightSharing", "GSws"))])
 def test_proxies_never_exceed_their_number(task, inner, workers):
-    trace = simulate(task, partial(ALL[inner], proxies=500), evaluations=20, workers=workers)
-    assert trace.about["answered"]["proxy"] <= 500
+    trace = simulate(task, partial(ALL[inner], proxies=200), evaluations=20, workers=workers)
+    assert trace.about["answered"]["proxy"] <= 200
     assert trace.about["setup_seconds"] == synthetic.SETUP_SECONDS
 
 
@@ -305,8 +306,7 @@ def test_ties_everywhere_are_survived(task, strategy, workers):
 def test_failures_are_told_charged_and_survived(task, strategy, workers, change):
     failing = replace(task, oracle=Altered(task.oracle, change))
     trace, under = watched(failing, strategy, evaluations=200, workers=workers, record="all")
-    told = [observations for observations in under.told if observations.source == "train"]
-    assert any(observations.failed.any() for observations in told)
+    assert any(observations.failed.any() for observations in under.told)
     assert trace.about["evaluations"] == 200
     assert (np.diff(trace.seconds) > 0).all()
     best = simulate(failing, strategy, seed=3, evaluations=200, workers=workers, name="watched")
@@ -344,7 +344,7 @@ def questions(task: Task, strategy, splits) -> list[tuple[str, list[list[int]]]]
         asked.append((proposal.source, answers.codes.tolist()))
         n = len(answers.codes)
         cuts = sorted({0, n, *(cut for cut in splits(n) if cut < n)})
-        for first, last in zip(cuts, cuts[1:], strict=False):
+        for first, last in pairwise(cuts):
             under.tell(answers.told(slice(first, last), n - last))
     return asked
 
