@@ -161,6 +161,11 @@ def perform(order: Order, unit: Unit, out: Path) -> int:
         return 0
     entry = next(entry for entry in suite.entries if entry.name == unit.strategy)
     traces = simulate_many(load_task(order, unit.task), entry.factory, unit.seeds, name=entry.name)
+    if not any(trace.about["evaluations"] for trace in traces):
+        raise UserError(
+            f"no evaluation of {unit.task} by {entry.name} fits into {suite.seconds:g} simulated seconds: "
+            "raise --budget"
+        )
     for trace, identity in zip(traces, unit.identities, strict=True):
         path = run_path(out, unit.task, entry.name, trace.about["seed"], identity)
         about = {**trace.about, "suite": suite.name, "identity": identity}
