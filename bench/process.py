@@ -1,13 +1,14 @@
-"""Fresh processes: wall seconds and peak memory of a command."""
+"""Fresh processes: seconds and peak memory of a command."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from nasbench_sim.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,8 +19,9 @@ import json, resource, subprocess, sys, time
 started = time.perf_counter()
 done = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, capture_output=True, text=True)
 seconds = time.perf_counter() - started
-peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-json.dump([seconds, peak, done.returncode, done.stdout, done.stderr], sys.stdout)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+used = [used.ru_utime + used.ru_stime, used.ru_maxrss]
+json.dump([seconds, *used, done.returncode, done.stdout, done.stderr], sys.stdout)
 """
 
 
@@ -29,11 +31,13 @@ class Finished:
 
     Attributes:
         seconds: wall time, the interpreter's start included.
+        processor_seconds: of the process and its own children, all cores together.
         peak_mb: largest resident memory of the process, or of any one of its own children.
         output: what it printed.
     """
 
     seconds: float
+    processor_seconds: float
     peak_mb: float
     output: str
 
@@ -42,20 +46,13 @@ def python(*arguments: str) -> Finished:
     """Run this interpreter in a fresh process, from the root of the checkout.
 
     Raises:
-        RuntimeError: the command failed.
+        UserError: the command failed; with the last line that it wrote.
     """
     launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, sys.executable, *arguments]
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    done = subprocess.run(  # noqa: S603 - the commands are this folder's own
-        launcher,
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-    )
-    seconds, peak, status, output, errors = json.loads(done.stdout)
+    done = subprocess.run(launcher, check=True, capture_output=True, text=True, cwd=ROOT)  # noqa: S603
+    seconds, processor_seconds, peak, status, output, errors = json.loads(done.stdout)
     if status:
-        raise RuntimeError(f"python {' '.join(arguments)} ended with {status}: {errors.strip()[-500:]}")
+        last = (errors.strip().splitlines() or ["no message"])[-1]
+        raise UserError(f"python {' '.join(arguments)} ended with status {status}: {last}")
     unit = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, KiB elsewhere
-    return Finished(seconds, peak / unit, output)
+    return Finished(seconds, processor_seconds, peak / unit, output)

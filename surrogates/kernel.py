@@ -18,7 +18,7 @@ import scipy.linalg
 
 Floats = npt.NDArray[np.float32]
 
-BLOCK = 512  # rows of a kernel matrix at a time
+BLOCK = 128  # rows of a kernel matrix at a time; more leave the cache
 MIN_NOISE = 0.004  # relative to the signal's variance
 CLIP = 8.0  # standard deviations: a rare path count must not dominate a distance
 
@@ -113,7 +113,7 @@ def learn_scaling(
     steps: int = 60,
     subset: int = 2000,
     rate: float = 0.1,
-    least_importance: float = 2e-5,
+    least_importance: float = 5e-5,
     noise: float = 0.03,
 ) -> tuple[Scaling, float]:
     """Inverse length scales and relative noise variance that make the target likely.

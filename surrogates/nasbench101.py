@@ -31,8 +31,8 @@ from nasbench_sim.tabular.table import Table, write_table
 from surrogates import boosting
 from surrogates.features import nasbench101_features
 from surrogates.landscape import landscape, neighbour_pairs, quality
-from surrogates.nasbench101_card import Figures, card
-from surrogates.nasbench101_error import CHANCE, FOLDS, SEED, Features, fit_error_model, predict_all
+from surrogates.nasbench101_card import Failures, Figures, card
+from surrogates.nasbench101_error import CHANCE, FOLDS, SEED, Features, failed, fit_error_model, predict_all
 from surrogates.nasbench101_sample import EPOCHS, Sample, read_repeats, read_sample
 from surrogates.recovery import (
     BEST_OF_THREE,
@@ -40,6 +40,7 @@ from surrogates.recovery import (
     Spread,
     distinct_groups,
     estimate_spread,
+    expected_triple_failures,
     mean_from_best_of_three,
     widened,
     width_for_least,
@@ -110,8 +111,7 @@ def learn(folder: Path, report: Report = lambda _: None) -> Surrogate:
     best = sample.error[:, -1]
     log_best, by_trees, by_process = predicted(best, lambda x, y: fit_error_model(x, y).predict, "108 epochs")
     shorter = [
-        predicted(np.log(sample.error[:, column]), _trees, f"{epochs} epochs")
-        for column, epochs in enumerate(EPOCHS[:-1])
+        predicted(sample.error[:, column], _shorter, f"{epochs} epochs")[0] for column, epochs in enumerate(EPOCHS[:-1])
     ]
     log_seconds = predicted(np.log(sample.seconds), _trees, "seconds")
 
@@ -136,6 +136,7 @@ def learn(folder: Path, report: Report = lambda _: None) -> Surrogate:
         process=quality(best, np.exp(by_process[learned])),
         measured=landscape(best, pairs),
         predicted=landscape(np.exp(log_best[learned]), pairs),
+        failures=_failures(sample),
         spread=spread,
         spread_from_best=_spread_from_best(single_keys, single_errors, sample),
         least_mean=float(np.exp(log_mean.min())),
@@ -162,6 +163,11 @@ def learn(folder: Path, report: Report = lambda _: None) -> Surrogate:
 def _trees(features: Features, target: Floats) -> Callable[[Features], Floats]:
     trees = boosting.fit(features, target, rounds=500, seed=SEED, learning_rate=0.05, num_leaves=20)
     return lambda others: boosting.predict(trees, others)
+
+
+def _shorter(features: Features, error: Floats) -> Callable[[Features], Floats]:
+    # These figures are noisier, so that more rows for the process would gain little for their time.
+    return fit_error_model(features, error, rounds=600, steps=40, most=6000, trees_share=0.5).predict
 
 
 def modelled_test_error(keys: Keys, smooth: Floats) -> tuple[Floats, float]:
@@ -197,6 +203,17 @@ def _expected_width(log_measured: Floats, log_predicted: Floats, spread: Spread)
     scatter = 1.4826 * float(np.median(np.abs(residual - np.median(residual))))
     model = max(0.0, scatter**2 - BEST_OF_THREE_VARIANCE * spread.low**2)
     return float(np.sqrt(model + spread.low**2 / 3))
+
+
+def _failures(sample: Sample) -> Failures:
+    after12, after36, after108 = (failed(sample.error[:, column]) for column in (1, 2, 3))
+    return Failures(
+        int(after12.sum()),
+        int(after36.sum()),
+        int((after12 & after36).sum()),
+        int(after108.sum()),
+        expected_triple_failures(after12, after36),
+    )
 
 
 def _spread_from_best(keys: Keys, error: Floats, sample: Sample) -> tuple[float, int]:

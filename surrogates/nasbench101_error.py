@@ -20,33 +20,40 @@ Rows = npt.NDArray[np.int64]
 SEED = 101
 FOLDS = 5
 
-FAILED = 0.8  # an error above it is chance level: all three repeats failed
-CHANCE = 1 - 949 / 9984  # error of a network that answers one class, as counted in the sample
+VALIDATION_IMAGES = 9984
+CHANCE = 1 - 949 / VALIDATION_IMAGES  # error of a network that gives one answer to all images, as counted
 TREES_SHARE = 0.25  # of the mixture of trees and process; 0.15 to 0.35 are equally good
+
+
+def failed(error: Floats) -> npt.NDArray[np.bool_]:
+    """``bool[n]``: which networks never learned; a network that trains badly rarely comes that close to it."""
+    return np.asarray(np.abs(error - CHANCE) < 1.5 / VALIDATION_IMAGES)
 
 
 @dataclass(frozen=True)
 class ErrorModel:
-    """Log validation error: boosted trees and a Gaussian process, mixed; and the chance that all repeats fail.
+    """Log validation error: boosted trees and a Gaussian process, mixed; and the chance that training fails.
 
-    Failure is another process than the error of a network that trains: cells whose repeats all failed are left
-    out of the regressions, and their chance, from trees of its own, moves the prediction towards chance level.
+    Failure is another process than the error of a network that trains: cells that failed are left out of the
+    regressions, and their chance, from trees of its own, moves the prediction towards chance level.
     """
 
     trees: lightgbm.Booster
     process: kernel.Regression
     failure: lightgbm.Booster
+    trees_share: float
 
     def predict(self, features: Features) -> Floats:
         """Log errors ``float64[3, n]``: mixed, from the trees alone, from the process alone."""
         trees, process = boosting.predict(self.trees, features), self.process.predict(features)
-        mixed = TREES_SHARE * trees + (1 - TREES_SHARE) * process
+        mixed = self.trees_share * trees + (1 - self.trees_share) * process
         mixed += boosting.predict(self.failure, features) * (np.log(CHANCE) - mixed)
         return np.stack([mixed, trees, process])
 
     def save(self, folder: Path) -> None:
-        """Write the three parts into a folder, as text and ``.npz``."""
+        """Write the parts into a folder, as text and ``.npz``."""
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "trees_share.txt").write_text(repr(self.trees_share))
         boosting.save(self.trees, folder / "trees.txt")
         boosting.save(self.failure, folder / "failure.txt")
         self.process.save(folder / "process.npz")
@@ -55,13 +62,21 @@ class ErrorModel:
 def load_error_model(folder: Path) -> ErrorModel:
     """What ``ErrorModel.save`` wrote."""
     trees, failure = boosting.load(folder / "trees.txt"), boosting.load(folder / "failure.txt")
-    return ErrorModel(trees, kernel.load(folder / "process.npz"), failure)
+    share = float((folder / "trees_share.txt").read_text())
+    return ErrorModel(trees, kernel.load(folder / "process.npz"), failure, share)
 
 
 def fit_error_model(
-    features: Features, error: Floats, *, seed: int = SEED, rounds: int = 1200, steps: int = 60
+    features: Features,
+    error: Floats,
+    *,
+    seed: int = SEED,
+    rounds: int = 1200,
+    steps: int = 60,
+    most: int | None = None,
+    trees_share: float = TREES_SHARE,
 ) -> ErrorModel:
-    """Learn the error after 108 epochs; all that is learned, length scales included, is learned from these rows.
+    """Learn the error of trained cells; all that is learned, length scales included, is learned from these rows.
 
     Args:
         features: ``float32[n, k]``.
@@ -69,15 +84,18 @@ def fit_error_model(
         seed: of bagging and of the process's subsets.
         rounds: trees.
         steps: of the process's ascent.
+        most: rows given to the process, drawn at random; its time grows with their third power.
+        trees_share: of the mixture.
     """
-    failed = error > FAILED
-    trained, log_error = features[~failed], np.log(error[~failed])
+    lost = failed(error)
+    trained, log_error = features[~lost], np.log(error[~lost])
     trees = boosting.fit(trained, log_error, rounds=rounds, seed=seed)
     scaling, noise = kernel.learn_scaling(trained, log_error, boosting.importance(trees), seed=seed, steps=steps)
-    process = kernel.fit(trained, log_error, scaling, noise)
+    given = stream(seed, "given").permutation(len(trained))[:most]
+    process = kernel.fit(trained[given], log_error[given], scaling, noise)
     failure = boosting.fit(
         features,
-        failed.astype(np.float64),
+        lost.astype(np.float64),
         rounds=100,
         seed=seed,
         objective="binary",
@@ -87,7 +105,7 @@ def fit_error_model(
         min_data_in_leaf=3,  # 29 of 25,001 cells failed
         min_sum_hessian_in_leaf=1e-4,
     )
-    return ErrorModel(trees, process, failure)
+    return ErrorModel(trees, process, failure, trees_share)
 
 
 def split(n: int, folds: int = FOLDS, seed: int = SEED) -> Rows:

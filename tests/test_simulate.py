@@ -180,13 +180,28 @@ def test_busy_time_never_exceeds_workers_times_elapsed_also_where_the_set_up_str
         ({"seconds": float("nan")}, "a budget of nan seconds buys nothing"),
         ({"evaluations": 5, "workers": 0}, "0 workers"),
         ({"evaluations": 5, "record": "some"}, "record is 'improvements' or 'all', not 'some'"),
-        ({"seconds": 0.5}, "no evaluation of line by RandomSearch fits into 0.5 simulated seconds: raise the budget"),
     ],
 )
 @each_number_of_workers
 def test_what_cannot_be_run_is_refused_in_words(options, message, workers):
     with pytest.raises(UserError, match=message):
         simulate(TEN, RandomSearch, **{"workers": workers, **options})
+
+
+@each_number_of_workers
+def test_a_duration_that_is_not_known_is_refused_in_words(workers):
+    """A failure is charged; where its seconds are missing they cannot be, and no later time would be right."""
+    unknown = written([0.3, np.nan, 0.2], [1.0, np.nan, 1.0])
+    with pytest.raises(UserError, match="seconds"):
+        play(unknown, Proposal(numbers(0, 1, 2)), evaluations=3, workers=workers)
+
+
+@each_number_of_workers
+def test_a_budget_that_no_evaluation_fits_leaves_a_trace_without_rows_whose_regret_is_undefined(workers):
+    trace = simulate(TEN, RandomSearch, seconds=0.5, workers=workers)
+    assert (trace.codes.shape, trace.objectives.shape, trace.held_out.shape) == ((0, 1), (0, 1), (0, 1))
+    assert trace.about["evaluations"] == trace.about["seconds"] == 0
+    assert np.isnan(trace.regret([0.0, 0.5, 1e9])).all()
 
 
 def test_no_seeds_no_traces():

@@ -32,7 +32,7 @@ from suites.catalogue import STRATEGIES
 from tests import synthetic
 
 engine = import_module("nasbench_sim.simulate")  # the package's attribute of that name is the function
-READINGS = [("listed", "charged"), ("random", "remembered"), ("listed", "remembered")]
+READINGS = [("listed", "charged"), ("random", "remembered"), ("random", "charged")]
 PROXIES = 500
 
 

@@ -15,7 +15,7 @@ from nasbench_sim.tabular.table import Table
 from surrogates import nasbench101 as table_of_all
 from surrogates.features import nasbench101_features
 from surrogates.landscape import Landscape, Quality, quality
-from surrogates.nasbench101_card import Figures, card
+from surrogates.nasbench101_card import Failures, Figures, card
 from surrogates.nasbench101_error import CHANCE, FOLDS, fit_error_model, load_error_model, predict_all, split
 from surrogates.nasbench101_sample import read_repeats, read_sample
 from surrogates.recovery import Spread
@@ -112,7 +112,20 @@ def test_the_card_says_what_matters():
     one = Quality(0.91234, 0.9, 0.8)
     ground = Landscape(0.3, 0.9, 0.1, {10: 0.01})
     figures = Figures(
-        (one,) * 5, one, one, ground, ground, Spread(0.04, 0.02), (0.03, 23), 0.055, 0.04, 0.033, 0.051, 0.006, 0.0012
+        quality=(one,) * 5,
+        trees=one,
+        process=one,
+        measured=ground,
+        predicted=ground,
+        failures=Failures(174, 151, 56, 27, 28.6),
+        spread=Spread(0.04, 0.02),
+        spread_from_best=(0.03, 23),
+        least_mean=0.055,
+        width=0.04,
+        expected_width=0.033,
+        least_expected=0.051,
+        test_offset=0.006,
+        deviation=0.0012,
     )
     text = card(figures, 25_001, "f" * 64)
     for phrase in ("not measurements", "0.912", "Not for", "calibrated", "modelled", "Apache-2.0", "25,001", "94.32%"):

@@ -11,6 +11,7 @@ from surrogates.recovery import (
     Spread,
     distinct_groups,
     estimate_spread,
+    expected_triple_failures,
     mean_from_best_of_three,
     widened,
     width_for_least,
@@ -69,3 +70,11 @@ def test_the_width_brings_the_least_value_to_where_it_is_wanted():
     assert width_for_least(values, values.min() + 0.01) == 0
     with pytest.raises(ValueError, match="no width"):
         width_for_least(values, values.min() - 3)
+
+
+def test_triple_failures_follow_from_single_ones():
+    rng = np.random.default_rng(5)
+    chance = rng.beta(0.02, 2, 200_000)
+    first, second = rng.random((2, len(chance))) < chance
+    assert expected_triple_failures(first, second) == pytest.approx((chance**3).sum(), rel=0.1)
+    assert expected_triple_failures(first, np.zeros_like(second)) == 0
