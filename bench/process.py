@@ -49,7 +49,7 @@ def python(*arguments: str) -> Finished:
         UserError: the command failed; with the last line that it wrote.
     """
     launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, sys.executable, *arguments]
-    done = subprocess.run(launcher, check=True, capture_output=True, text=True, cwd=ROOT)  # noqa: S603
+    done = subprocess.run(launcher, check=True, capture_output=True, text=True, cwd=ROOT)  # noqa: S603 own commands
     seconds, processor_seconds, peak, status, output, errors = json.loads(done.stdout)
     if status:
         last = (errors.strip().splitlines() or ["no message"])[-1]

@@ -40,12 +40,14 @@ class Request:
         source: which of the oracle's sources answers.
         fidelity: in the source's unit; None asks for its longest.
         repeat: which training run; the same number asks for the same one again.
+        keys: ``uint64[n, 2]`` of the codes where they are known already; saves working them out again.
     """
 
     codes: Codes
     source: str = "train"
     fidelity: float | None = None
     repeat: int = 0
+    keys: Keys | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,10 +240,13 @@ class WeightSharingOracle:
         )
         return draw_supernet(*self.cells, self.bias, target, self.seed, *self.names, str(number))
 
-    def variant(self, names: tuple[str, ...], spearman: tuple[float, float]) -> WeightSharingOracle:
-        """Super-nets of the same space that were trained in another way."""
+    def variant(
+        self, names: tuple[str, ...], spearman: tuple[float, float], seed: int | None = None
+    ) -> WeightSharingOracle:
+        """Super-nets of the same space that were trained in another way, or are other ones."""
         other = copy(self)  # shares what is known of the cells
         other.names, other.spearman, other._proxies = names, spearman, {}
+        other.seed = self.seed if seed is None else seed
         return other
 
     def proxies(self, number: int) -> Floats:
@@ -265,7 +268,7 @@ class WeightSharingOracle:
         """Answer one request, see ``Oracle``; the objective of a proxy is one minus its accuracy."""
         if request.source != "proxy":
             return self.trained.evaluate(request, run)
-        keys = self.space.key(request.codes)
+        keys = self.space.key(request.codes) if request.keys is None else request.keys
         rows = self.trained.locate(keys)
         n = len(rows)
         numbers = np.broadcast_to(np.asarray(run, np.uint64), (n,)) % np.uint64(self.supernets)

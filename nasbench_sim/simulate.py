@@ -15,7 +15,7 @@ from nasbench_sim.clock import Clock, in_sequence
 from nasbench_sim.errors import UserError
 from nasbench_sim.oracle import Observations, Oracle, Request, Task
 from nasbench_sim.randomness import Streams
-from nasbench_sim.spaces.space import Codes
+from nasbench_sim.spaces.space import Codes, Keys
 from nasbench_sim.strategies.strategy import Factory, Proposal, Strategy
 from nasbench_sim.trace import Trace
 
@@ -222,43 +222,53 @@ def _in_lockstep(task: Task, runs: list[_Run]) -> None:
                     asking.append((run, proposal))
         if not asking:
             return
-        codes = _spelled_out(task.oracle, [proposal for _, proposal in asking])
-        codes = [_affordable(task, run, proposal, part) for (run, proposal), part in zip(asking, codes, strict=True)]
+        limits = [_affordable(task, proposal, run.count) for run, proposal in asking]
+        parts = _spelled_out(task.oracle, [proposal for _, proposal in asking], limits)
         groups: dict[tuple[str, float | None, int], list[int]] = {}
         for place, (_, proposal) in enumerate(asking):
             groups.setdefault((proposal.source, proposal.fidelity, proposal.repeat), []).append(place)
         for (source, fidelity, repeat), members in groups.items():
-            lengths = np.array([len(codes[place]) for place in members])
+            codes, keys = (np.concatenate(column) for column in zip(*(parts[place] for place in members), strict=True))
+            lengths = np.array([len(parts[place][0]) for place in members])
             seeds = np.repeat(np.array([asking[place][0].seed for place in members], np.uint64), lengths)
-            request = Request(np.concatenate([codes[place] for place in members]), source, fidelity, repeat)
-            answers = task.oracle.evaluate(request, seeds)
+            answers = task.oracle.evaluate(Request(codes, source, fidelity, repeat, keys), seeds)
             _account(task, [asking[place] for place in members], answers, lengths)
 
 
-def _spelled_out(oracle: Oracle, proposals: list[Proposal]) -> list[Codes]:
-    """The configurations of each proposal; neighbourhoods are worked out together."""
-    codes: list[Codes] = [proposal.codes for proposal in proposals]  # type: ignore[misc]
+def _spelled_out(oracle: Oracle, proposals: list[Proposal], limits: list[int | None]) -> list[tuple[Codes, Keys]]:
+    """The configurations of each proposal with their keys; what takes the space's work is worked out together."""
+    space = oracle.space
+    parts: list[tuple[Codes, Keys]] = [(np.empty(0), np.empty(0, np.uint64))] * len(proposals)
     around = [place for place, proposal in enumerate(proposals) if proposal.neighbours_of is not None]
+    given = [place for place, proposal in enumerate(proposals) if proposal.neighbours_of is None]
     if around:
         centres = np.stack([np.asarray(proposals[place].neighbours_of) for place in around])
-        found, offsets = oracle.space.neighbourhoods(centres)
+        own = space.key(centres)
+        found = space.neighbourhoods(centres)
         for number, place in enumerate(around):
-            members = found[offsets[number] : offsets[number + 1]]
+            here = slice(found.offsets[number], found.offsets[number + 1])
+            codes, keys = found.codes[here], found.keys[here]
             if proposals[place].itself:
-                members = np.concatenate([centres[number : number + 1], members])
+                codes = np.concatenate([centres[number : number + 1], codes])
+                keys = np.concatenate([own[number : number + 1], keys])
             shuffle = proposals[place].shuffle
-            codes[place] = members if shuffle is None else members[shuffle.permutation(len(members))]
+            order = slice(None) if shuffle is None else shuffle.permutation(len(codes))
+            parts[place] = (codes[order], keys[order])
+    for place in given:
+        codes = np.asarray(proposals[place].codes)[: limits[place]]
+        known = proposals[place].keys
+        parts[place] = (codes, space.key(codes) if known is None else known[: limits[place]])
     return [
-        members if proposal.limit is None else members[: proposal.limit]
-        for members, proposal in zip(codes, proposals, strict=True)
+        (codes[:limit][: proposal.limit], keys[:limit][: proposal.limit])
+        for (codes, keys), proposal, limit in zip(parts, proposals, limits, strict=True)
     ]
 
 
-def _affordable(task: Task, run: _Run, proposal: Proposal, codes: Codes) -> Codes:
-    """Without what lies beyond the budget of evaluations, so that the oracle is not asked in vain."""
+def _affordable(task: Task, proposal: Proposal, count: int) -> int | None:
+    """How many evaluations the budget leaves, so that the oracle is not asked in vain; None for no limit."""
     if task.evaluations is None or proposal.source != TRAIN or proposal.recall:
-        return codes
-    return codes[: task.evaluations - run.count]
+        return None
+    return task.evaluations - count
 
 
 def _account(
@@ -349,7 +359,7 @@ def _event_by_event(task: Task, run: _Run) -> None:
                 proposal = run.strategy.ask(clock.free)
                 if proposal is None:
                     break
-                batch = _answered(task, run, proposal, clock.now)
+                batch = _answered(task, run, proposal, clock.now, started)
                 queue.extend((batch, place) for place in range(batch.left))
                 run.idle = 0 if batch.counted.any() else run.idle + 1
                 run.done = run.idle >= IDLE
@@ -376,10 +386,12 @@ def _event_by_event(task: Task, run: _Run) -> None:
         run.strategy.tell(batch.answers.told(slice(place, place + 1), batch.left))
 
 
-def _answered(task: Task, run: _Run, proposal: Proposal, now: float) -> _Batch:
+def _answered(task: Task, run: _Run, proposal: Proposal, now: float, started: int) -> _Batch:
     """Ask the oracle ahead of time: it is pure, so when it is asked makes no difference."""
-    codes = _spelled_out(task.oracle, [proposal])[0]
-    request = Request(codes, proposal.source, proposal.fidelity, proposal.repeat)
+    left = _affordable(task, proposal, started)
+    limit = None if left is None else left + 1  # one too many ends the run
+    codes, keys = _spelled_out(task.oracle, [proposal], [limit])[0]
+    request = Request(codes, proposal.source, proposal.fidelity, proposal.repeat, keys)
     answers = task.oracle.evaluate(request, np.full(len(codes), run.seed, np.uint64))
     counted = ~run.recall(proposal, answers, 0, len(codes))
     set_up = run.set_up(proposal.source)

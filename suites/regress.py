@@ -77,6 +77,7 @@ def _shared(parser: argparse.ArgumentParser) -> None:
 
 
 def _gate(options: argparse.Namespace) -> int:
+    from suites.gate.baseline import labels
     from suites.gate.compare import compare
     from suites.gate.crew import Crew
     from suites.gate.record import arms_of, changes, comparable
@@ -92,7 +93,8 @@ def _gate(options: argparse.Namespace) -> int:
     if options.update_baseline:
         return _update(options.baseline, order, suite, workers)
     baseline = comparable(options.baseline, suite, partial(load_task, order))
-    print(f"{suite.name}: {len(baseline.runs)} strategies on tasks, up to {baseline.gate.seeds} seeds each", flush=True)
+    cells = len(baseline.runs) * len(labels(baseline.gate))
+    print(f"{suite.name}: {cells} cells, up to {baseline.gate.seeds} seeds each", flush=True)
     with Crew(order, workers) as crew:
         outcome = compare(baseline, crew.measure)
     _tell(options, baseline, outcome, changes(baseline, suite), time.monotonic() - started)

@@ -267,7 +267,7 @@ class _Progress:
         before, self.done = self.done, self.done + count
         if self.terminal:
             self.bar.advance(self.task, count)
-        elif 10 * self.done // self.total > 10 * before // self.total:
+        elif self.total and 10 * self.done // self.total > 10 * before // self.total:
             print(f"{self.done} of {self.total} {self.what}", flush=True)
 
     def __exit__(self, *_: object) -> None:

@@ -39,11 +39,11 @@ def write_evidence(task: Task, folder: Path) -> None:
     trained = oracle.trained
     longest = trained.sources["train"].fidelities[-1]
     truth = 1.0 - trained.mean_error(longest)[trained.rows]
+    codes, keys, score = oracle.cells
     correlations: dict[str, list[float]] = {}
     for variant in VARIANT_COST:
         nets = oracle.variant((space, variant), spearman(space, variant))
         correlations[variant] = [_correlation(nets, truth, number) for number in range(SUPERNETS)]
-    codes, keys, score = oracle.cells
     shown = stream(oracle.seed, "scatter", space).permutation(len(truth))[:SCATTER]
     proxy = oracle.draw(0).accuracy(codes[shown], keys[shown], score[shown])
     inside = in_cluster(codes[shown], oracle.bias.cluster)

@@ -48,7 +48,7 @@ class Landscape:
 
     Attributes:
         local_optima: share of the cells with neighbours in the sample that are better than all of them.
-        neighbour_correlation: Pearson's correlation of the log error over neighbouring pairs.
+        neighbour_correlation: Spearman's correlation of the error over neighbouring pairs.
         ties: share of the cells whose error another cell has too.
         best_of: n to the expected error of the best of n drawn at random, less the least error.
     """
@@ -64,7 +64,7 @@ def neighbour_pairs(space: Space, codes: Codes, keys: Keys) -> tuple[npt.NDArray
     index = RowIndex(keys)
     cells, others = [], []
     for start in range(0, len(codes), 4096):
-        reached, offsets = space.neighbourhoods(codes[start : start + 4096])
+        reached, offsets, _ = space.neighbourhoods(codes[start : start + 4096])
         rows = index.rows(space.key(reached))
         cell = np.repeat(np.arange(start, start + len(offsets) - 1), np.diff(offsets))
         cells.append(cell[rows >= 0])
@@ -82,11 +82,10 @@ def landscape(
     best_neighbour = np.full(len(errors), np.inf)
     np.minimum.at(best_neighbour, cell, errors[other])
     known = np.isfinite(best_neighbour)
-    logs = np.log(errors)
     _, counts = np.unique(errors, return_counts=True)
     return Landscape(
         float((errors < best_neighbour)[known].mean()),
-        float(np.corrcoef(logs[cell], logs[other])[0, 1]),
+        float(spearmanr(errors[cell], errors[other]).statistic),
         float(counts[counts > 1].sum() / len(errors)),
         {n: expected_best(errors, n) - float(errors.min()) for n in draws},
     )

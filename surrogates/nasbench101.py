@@ -167,7 +167,8 @@ def _trees(features: Features, target: Floats) -> Callable[[Features], Floats]:
 
 def _shorter(features: Features, error: Floats) -> Callable[[Features], Floats]:
     # These figures are noisier, so that more rows for the process would gain little for their time.
-    return fit_error_model(features, error, rounds=600, steps=40, most=6000, trees_share=0.5).predict
+    model = fit_error_model(features, error, rounds=500, steps=30, subset=1500, most=6000, trees_share=0.5)
+    return model.predict
 
 
 def modelled_test_error(keys: Keys, smooth: Floats) -> tuple[Floats, float]:

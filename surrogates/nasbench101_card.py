@@ -156,7 +156,7 @@ their neighbours in the sample, among cells that have one there.
 | | measured | predicted |
 |---|---|---|
 | local optima | {figures.measured.local_optima:.1%} | {figures.predicted.local_optima:.1%} |
-| correlation of neighbours' log error | {figures.measured.neighbour_correlation:.3f} | \
+| Spearman's correlation of neighbours' errors | {figures.measured.neighbour_correlation:.3f} | \
 {figures.predicted.neighbour_correlation:.3f} |
 | cells whose error another has too | {figures.measured.ties:.1%} | {figures.predicted.ties:.1%} |
 {_best_of(figures)}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nasbench_sim.oracle import Observations, Source, Task
-from nasbench_sim.spaces.space import Graph
+from nasbench_sim.spaces.space import Graph, Neighbourhoods
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Line:
     def neighbourhoods(self, codes):
         parts = [[n for n in (value - 1, value + 1) if 0 <= n < self.size] for value in codes[:, 0].tolist()]
         offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
-        return np.array([n for part in parts for n in part], np.int32).reshape(-1, 1), offsets
+        found = np.array([n for part in parts for n in part], np.int32).reshape(-1, 1)
+        return Neighbourhoods(found, offsets, self.key(found))
 
     def key(self, codes):
         keys = np.zeros((len(codes), 2), np.uint64)

@@ -38,7 +38,7 @@ from nasbench_sim.spaces.nasbench101_cells import (
     prune,
 )
 from nasbench_sim.spaces.nasbench101_network import layers
-from nasbench_sim.spaces.space import Codes, Graph, Keys
+from nasbench_sim.spaces.space import Codes, Graph, Keys, Neighbourhoods
 
 SUBSPACES = ("A1", "A2", "A3", "A4", "full", "nres", "res")
 
@@ -111,7 +111,7 @@ class NASBench101:
         """``uint8[m, 26]``: the neighbours of one cell, see ``neighbourhoods``."""
         return self.neighbourhoods(np.asarray(code)[None])[0]
 
-    def neighbourhoods(self, codes: Codes) -> tuple[Codes, npt.NDArray[np.int64]]:
+    def neighbourhoods(self, codes: Codes) -> Neighbourhoods:
         """One operation changed, one edge added or removed, or one node added.
 
         The step is taken on the cell's canonical form, so that equivalent codes have the same neighbours.  An
@@ -120,7 +120,7 @@ class NASBench101:
         cells that compute the same are listed once, and the cell itself is left out.
 
         Returns:
-            ``uint8[m, 26]`` pruned codes and offsets ``int64[n + 1]``.
+            Codes ``uint8[m, 26]``, pruned, with offsets and keys.
         """
         own = key(codes)
         home = canonical(codes, own)
@@ -148,12 +148,13 @@ class NASBench101:
         different = (keys != own[centre]).any(1)
         reached, centre, keys = reached[different], centre[different], keys[different]
         order = np.lexsort((keys[:, 1], keys[:, 0], centre))
-        keys, ranked = keys[order], centre[order]
+        ranked, home_of = keys[order], centre[order]
         first = np.ones(len(order), bool)
-        first[1:] = (keys[1:] != keys[:-1]).any(1) | (ranked[1:] != ranked[:-1])
+        first[1:] = (ranked[1:] != ranked[:-1]).any(1) | (home_of[1:] != home_of[:-1])
         kept = np.sort(order[first])  # lexsort is stable: the first of equals, then back into template order
         kept = kept[np.argsort(centre[kept], kind="stable")]
-        return reached[kept], np.concatenate([[0], np.cumsum(np.bincount(centre[kept], minlength=len(home)))])
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(centre[kept], minlength=len(home)))])
+        return Neighbourhoods(reached[kept], offsets, keys[kept])
 
     def key(self, codes: Codes) -> Keys:
         """``uint64[n, 2]``, see ``key``."""

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasbench_sim.errors import UserError
-from nasbench_sim.spaces.space import Codes, Graph, Keys
+from nasbench_sim.spaces.space import Codes, Graph, Keys, Neighbourhoods
 
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -116,14 +116,14 @@ class NASBench201:
         """``uint8[m, 6]``: the neighbours of one cell, see ``neighbourhoods``."""
         return self.neighbourhoods(np.asarray(code)[None])[0]
 
-    def neighbourhoods(self, codes: Codes) -> tuple[Codes, npt.NDArray[np.int64]]:
+    def neighbourhoods(self, codes: Codes) -> Neighbourhoods:
         """One operation of one edge changed, by edge, then by operation: 24 neighbours.
 
         Under an equivalence other than ``code`` there may be fewer: what is equivalent to the cell itself is
         left out, and of neighbours that are equivalent to each other the first is listed.
 
         Returns:
-            ``uint8[m, 6]`` codes and offsets ``int64[n + 1]``.
+            Codes ``uint8[m, 6]``, offsets and keys.
         """
         codes = _checked(codes)
         choices = np.arange(len(OPERATIONS) - 1, dtype=np.uint8)
@@ -133,11 +133,13 @@ class NASBench201:
             own = codes[:, edge, None]
             reached[:, edge * len(choices) : (edge + 1) * len(choices), edge] = choices + (choices >= own)
         if self.equivalence == "code":
-            return reached.reshape(-1, len(EDGES)), np.arange(len(codes) + 1, dtype=np.int64) * steps
+            found = reached.reshape(-1, len(EDGES))
+            return Neighbourhoods(found, np.arange(len(codes) + 1, dtype=np.int64) * steps, self.key(found))
         keys = self.key(reached.reshape(-1, len(EDGES)))[:, 0].reshape(len(codes), steps)
         earlier = np.tri(steps, k=-1, dtype=bool)
         kept = (keys != self.key(codes)[:, :1]) & ~((keys[:, :, None] == keys[:, None]) & earlier).any(2)
-        return reached[kept], np.concatenate([[0], kept.sum(1).cumsum()]).astype(np.int64)
+        offsets = np.concatenate([[0], kept.sum(1).cumsum()]).astype(np.int64)
+        return Neighbourhoods(reached[kept], offsets, self.key(reached[kept]))
 
     def key(self, codes: Codes) -> Keys:
         """``uint64[n, 2]``: the lexicographic rank of the first equivalent code, and 0."""
@@ -381,10 +383,7 @@ def _checked(codes: Codes) -> Codes:
 
 def _rank(codes: Codes) -> npt.NDArray[np.int64]:
     """Positions in lexicographic order: the code read as a number to base 5."""
-    ranks = np.zeros(len(codes), np.int64)
-    for edge, place in enumerate(_PLACES):
-        ranks += codes[:, edge] * place
-    return ranks
+    return np.asarray(codes @ _PLACES)
 
 
 def _unrank(ranks: npt.NDArray[np.int64]) -> Codes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,14 @@ class Graph:
 
     adjacency: npt.NDArray[np.bool_]
     operations: tuple[str, ...]
+
+
+class Neighbourhoods(NamedTuple):
+    """The neighbours of n configurations; those of configuration i are ``[offsets[i]:offsets[i + 1]]``."""
+
+    codes: Codes  # [m, d]
+    offsets: npt.NDArray[np.int64]  # [n + 1]
+    keys: Keys  # uint64[m, 2]
 
 
 class Space(Protocol):
@@ -56,8 +64,8 @@ class Space(Protocol):
     def neighbours(self, code: Codes) -> Codes:
         """All configurations one step from ``code[d]``, without itself, ``[m, d]``, in a fixed order."""
 
-    def neighbourhoods(self, codes: Codes) -> tuple[Codes, npt.NDArray[np.int64]]:
-        """Neighbours of many: ``[m, d]`` and ``int64[n + 1]``; those of code i are ``[offsets[i]:offsets[i+1]]``."""
+    def neighbourhoods(self, codes: Codes) -> Neighbourhoods:
+        """The neighbours of each of ``[n, d]``."""
 
     def key(self, codes: Codes) -> Keys:
         """Canonical identities ``uint64[n, 2]``."""

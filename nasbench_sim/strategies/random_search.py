@@ -46,7 +46,7 @@ class RandomSearch:
         """Nothing is learned."""
 
     def _fresh(self, codes: Codes) -> Proposal | None:
-        keys = self.space.key(codes)[:, 0]
-        new = np.flatnonzero(~np.isin(keys, self._asked))
-        self._asked = np.concatenate([self._asked, keys[new]])
-        return Proposal(codes[new]) if new.size else None
+        keys = self.space.key(codes)
+        new = np.flatnonzero(~np.isin(keys[:, 0], self._asked))
+        self._asked = np.concatenate([self._asked, keys[new, 0]])
+        return Proposal(codes[new], keys=keys[new]) if new.size else None

@@ -10,7 +10,7 @@ import numpy as np
 
 from nasbench_sim.oracle import Observations
 from nasbench_sim.randomness import Streams
-from nasbench_sim.spaces.space import Codes, Space
+from nasbench_sim.spaces.space import Codes, Keys, Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Proposal:
         source: as in ``Request``.
         fidelity: as in ``Request``.
         repeat: as in ``Request``.
+        keys: as in ``Request``.
     """
 
     codes: Codes | None = None
@@ -40,6 +41,7 @@ class Proposal:
     source: str = "train"
     fidelity: float | None = None
     repeat: int = 0
+    keys: Keys | None = None
 
 
 class Strategy(Protocol):

@@ -12,7 +12,7 @@ import numpy as np
 
 from nasbench_sim.oracle import Observations
 from nasbench_sim.randomness import Streams
-from nasbench_sim.spaces.space import Codes, Space
+from nasbench_sim.spaces.space import Space
 from nasbench_sim.strategies.random_search import RandomSearch
 from nasbench_sim.strategies.strategy import Factory, Proposal
 
@@ -57,7 +57,7 @@ class WeightSharing:
         if self._pending or self._trained or not self._seen:
             return None
         self._trained = True
-        return Proposal(self._by_proxy())
+        return self._by_proxy()
 
     def tell(self, observations: Observations) -> None:
         """Proxies go to the inner strategy; trainings need no answer."""
@@ -68,10 +68,11 @@ class WeightSharing:
         self._pending -= observations.pending == 0
         self.inner.tell(observations)
 
-    def _by_proxy(self) -> Codes:
+    def _by_proxy(self) -> Proposal:
         codes = np.concatenate([seen.codes for seen in self._seen])
-        keys = np.concatenate([seen.keys[:, 0] for seen in self._seen])
+        keys = np.concatenate([seen.keys for seen in self._seen])
         proxies = np.concatenate([seen.objectives[:, 0] for seen in self._seen])
-        _, first = np.unique(keys, return_index=True)
+        _, first = np.unique(keys[:, 0], return_index=True)
         first = np.sort(first)
-        return codes[first[np.argsort(proxies[first], kind="stable")]]
+        order = first[np.argsort(proxies[first], kind="stable")]
+        return Proposal(codes[order], keys=keys[order])

@@ -57,6 +57,7 @@ class TabularOracle:
         self._given_seconds = train_seconds
         self._objectives = tuple(objectives)
         self._columns: dict[tuple[str, float], Floats] = {}  # read once: a look-up is a gather
+        self._existing: dict[float, tuple[Floats, npt.NDArray[np.int64]]] = {}
         known = ("train_seconds", *table.objectives(data_set))
         for name in self._objectives[1:]:
             if name not in known:
@@ -148,6 +149,19 @@ class TabularOracle:
             raise UserError(f"configuration {int(np.argmin(rows))} of the request is not in {self.table.path}")
         return rows
 
+    def _inside(self, keys: Keys) -> npt.NDArray[np.int64]:
+        rows = self.locate(keys)
+        if not self._member[rows].all():
+            stranger = int(np.argmin(self._member[rows]))
+            raise UserError(f"configuration {stranger} of the request is outside the space of this task")
+        return rows
+
+    @cached_property
+    def _member(self) -> npt.NDArray[np.bool_]:
+        member = np.zeros(len(self.table), bool)
+        member[self.rows] = True
+        return member
+
     def evaluate(self, request: Request, run: npt.NDArray[np.uint64] | int) -> Observations:
         """Answer one request, see ``Oracle``."""
         if request.source not in self.sources:
@@ -159,8 +173,8 @@ class TabularOracle:
                 f"the table {self.table.name} was not trained for {fidelity:g} {self.sources['train'].unit}: "
                 f"choose from {', '.join(f'{f:g}' for f in fidelities)}"
             )
-        keys = self._space.key(request.codes)
-        rows = self.locate(keys)
+        keys = self._space.key(request.codes) if request.keys is None else request.keys
+        rows = self._inside(keys)
         error = self._error(rows, keys, fidelity, request.repeat, run)
         further = [self._column(name, fidelity)[rows] for name in self._objectives[1:]]
         n = len(rows)
@@ -190,14 +204,20 @@ class TabularOracle:
         seeds = np.broadcast_to(np.asarray(run, np.uint64), (len(rows),))
         draw = uniform(seeds, keys, "train", f"{fidelity:g}", str(repeat))
         if self.table.has_repeats(self.data_set, "validation"):
-            repeats = self.table.repeats(self.data_set, "validation", fidelity)[rows]
-            order = np.argsort(np.isnan(repeats), axis=1, kind="stable")  # those that exist first
-            count = (~np.isnan(repeats)).sum(axis=1)
-            chosen = np.minimum((draw * count).astype(np.int64), np.maximum(count - 1, 0))
-            picked = np.take_along_axis(order, chosen[:, None], axis=1)
-            return np.asarray(np.take_along_axis(repeats, picked, axis=1)[:, 0])
-        spread = self.table.spread(self.data_set, "validation", fidelity)[rows]
+            repeats, count = self._repeats(fidelity)
+            # The largest draw times a count may round up to it.
+            chosen = np.minimum((draw * count[rows]).astype(np.int64), np.maximum(count[rows] - 1, 0))
+            return np.asarray(repeats[rows, chosen])
+        spread = self._column("spread", fidelity)[rows]
         return np.asarray(np.clip(self.mean_error(fidelity)[rows] + spread * ndtri(draw), 0.0, 1.0))
+
+    def _repeats(self, fidelity: float) -> tuple[Floats, npt.NDArray[np.int64]]:
+        """Validation error of each repeat, those that exist first, ``float64[N, R]``, and how many do."""
+        if fidelity not in self._existing:
+            repeats = self.table.repeats(self.data_set, "validation", fidelity)
+            order = np.argsort(np.isnan(repeats), axis=1, kind="stable")
+            self._existing[fidelity] = np.take_along_axis(repeats, order, axis=1), (~np.isnan(repeats)).sum(axis=1)
+        return self._existing[fidelity]
 
     @cached_property
     def _test(self) -> Floats | None:
@@ -217,6 +237,8 @@ class TabularOracle:
     def _read(self, name: str, fidelity: float) -> Floats:
         if name == "validation":
             return self.table.mean(self.data_set, "validation", fidelity)
+        if name == "spread":
+            return self.table.spread(self.data_set, "validation", fidelity)
         if name == "train_seconds" and self._given_seconds is not None:
             return np.ascontiguousarray(self._given_seconds[:, self.table.fidelities.tolist().index(fidelity)])
         if name == "train_seconds":

@@ -30,35 +30,38 @@ class RowIndex:
         self._shift = np.uint64(64 - bits)
         bucket = self._bucket(keys)
         order = np.argsort(bucket, kind="stable")
-        self._rows = order.astype(np.int32 if len(keys) < 2**31 else np.int64)
-        self._keys = keys[order]
-        self._starts = np.zeros(2**bits + 1, self._rows.dtype)
+        numbers = np.int32 if len(keys) < 2**31 else np.int64
+        self._rows = np.append(order, -1).astype(numbers)  # one more, for buckets behind the last row
+        self._keys = np.concatenate([keys[order], np.zeros((1, 2), np.uint64)])
+        self._starts = np.zeros(2**bits + 1, numbers)
         np.cumsum(np.bincount(bucket, minlength=2**bits), out=self._starts[1:])
         found = self.rows(keys)
         if (clash := np.flatnonzero(found != np.arange(len(keys)))).size:
             raise ValueError(f"rows {found[clash[0]]} and {clash[0]} hold the same configuration")
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._rows) - 1
 
     def rows(self, keys: Keys) -> npt.NDArray[np.int64]:
         """``int64[n]``: the row of each key of ``uint64[n, 2]``, -1 where the table has none."""
         keys = _checked(keys)
-        rows = np.full(len(keys), -1, np.int64)
-        if not len(self._rows):
-            return rows
         bucket = self._bucket(keys)
         place, end = self._starts[bucket], self._starts[bucket + 1]
-        open_ = np.flatnonzero(place < end)
-        wanted, place, end = keys[open_], place[open_], end[open_]
+        hit = self._holds(place, keys) & (place < end)
+        rows = np.where(hit, self._rows[place], np.int64(-1))
+        open_ = np.flatnonzero(~hit & (place + 1 < end))  # the few whose bucket holds another key first
+        wanted, place, end = keys[open_], place[open_] + 1, end[open_]
         while len(open_):
-            there = self._keys[place]
-            hit = (there[:, 0] == wanted[:, 0]) & (there[:, 1] == wanted[:, 1])
+            hit = self._holds(place, wanted)
             rows[open_[hit]] = self._rows[place[hit]]
             place = place + 1
             left = ~hit & (place < end)
             open_, wanted, place, end = open_[left], wanted[left], place[left], end[left]
         return rows
+
+    def _holds(self, place: npt.NDArray[np.integer], keys: Keys) -> npt.NDArray[np.bool_]:
+        there = self._keys[place]
+        return np.asarray((there[:, 0] == keys[:, 0]) & (there[:, 1] == keys[:, 1]))
 
     def _bucket(self, keys: Keys) -> npt.NDArray[np.int64]:
         mixed = (keys[:, 0] ^ (keys[:, 1] * _LANE)) * _SPREAD

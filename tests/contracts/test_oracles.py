@@ -113,6 +113,15 @@ def test_order_and_company_make_no_difference(oracles, name):
 
 
 @every_oracle
+def test_keys_that_are_known_already_make_no_difference(oracles, name):
+    oracle = oracles[name]
+    for source in oracle.sources:
+        request = asked(oracle, source=source)
+        known = replace(request, keys=oracle.space.key(request.codes))
+        same(oracle.evaluate(request, 5), oracle.evaluate(known, 5))
+
+
+@every_oracle
 def test_inputs_stay_as_they_are(oracles, name):
     oracle = oracles[name]
     request, runs = asked(oracle), np.arange(200, dtype=np.uint64)

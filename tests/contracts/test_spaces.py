@@ -46,8 +46,10 @@ def test_shapes_and_types_are_those_of_the_protocol(space):
     assert features.dtype == np.float32
     assert len(features) == 60
     assert np.isfinite(features).all()
-    around, offsets = space.neighbourhoods(codes)
+    around, offsets, around_keys = space.neighbourhoods(codes)
     assert around.dtype == space.dtype
+    assert around_keys.dtype == np.uint64
+    assert np.array_equal(around_keys, space.key(around))
     assert around.shape == (offsets[-1], space.dimension)
     assert (offsets.dtype, offsets.shape) == (np.int64, (61,))
     assert (np.diff(offsets) >= 0).all()
@@ -101,7 +103,7 @@ def test_enumeration_holds_each_configuration_once(space):
 @every_space
 def test_neighbours_are_inside_distinct_and_others(space):
     codes = drawn(space, 150)
-    around, offsets = space.neighbourhoods(codes)
+    around, offsets, _ = space.neighbourhoods(codes)
     assert space.valid(around).all()
     for code, first, last in zip(codes, offsets, offsets[1:], strict=False):
         own, theirs = identities(space, code[None]), identities(space, around[first:last])
@@ -112,7 +114,7 @@ def test_neighbours_are_inside_distinct_and_others(space):
 @every_space
 def test_neighbourhoods_of_many_are_those_of_each(space):
     codes = np.concatenate([drawn(space, 30), drawn(space, 5)])  # some of them twice
-    around, offsets = space.neighbourhoods(codes)
+    around, offsets, _ = space.neighbourhoods(codes)
     for place, code in enumerate(codes):
         assert space.neighbours(code).tolist() == around[offsets[place] : offsets[place + 1]].tolist()
 
@@ -162,6 +164,7 @@ def test_no_codes_give_no_answers(name, method):
         assert result[0].shape == (0, space.dimension)
         assert result[0].dtype == space.dtype
         assert result[1].tolist() == [0]
+        assert result[2].shape == (0, 2)
     else:
         assert len(result) == 0
         assert result.dtype == getattr(space, method)(drawn(space, 1)).dtype
@@ -331,7 +334,7 @@ def test_neighbours_are_exactly_the_single_steps():
     everything = space.enumerate()
     small = everything[(everything[:, 21:] > 0).sum(1) <= 2]
     codes = np.concatenate([small[:20], space.sample(np.random.default_rng(9), 12)])
-    around, offsets = space.neighbourhoods(codes)
+    around, offsets, _ = space.neighbourhoods(codes)
     for place, code in enumerate(space.features(codes).astype(np.uint8)):
         found = {smallest_form(other) for other in around[offsets[place] : offsets[place + 1]]}
         assert found == steps_from(code)
@@ -340,8 +343,8 @@ def test_neighbours_are_exactly_the_single_steps():
 @every_subspace
 def test_neighbours_in_a_sub_space_are_those_of_the_whole_that_lie_in_it(space):
     codes = drawn(space, 25)
-    around, offsets = NASBench101().neighbourhoods(codes)
-    inside, own = space.neighbourhoods(codes)
+    around, offsets, _ = NASBench101().neighbourhoods(codes)
+    inside, own, _ = space.neighbourhoods(codes)
     for place in range(len(codes)):
         all_around = around[offsets[place] : offsets[place + 1]]
         kept = all_around[space.valid(all_around)]
@@ -352,7 +355,7 @@ def test_neighbours_in_a_sub_space_are_those_of_the_whole_that_lie_in_it(space):
 def test_changing_an_operation_can_be_undone(space):
     """Edges cannot promise that: where one may be added depends on the order of the nodes."""
     codes = drawn(space, 40, seed=3)
-    around, offsets = space.neighbourhoods(codes)
+    around, offsets, _ = space.neighbourhoods(codes)
     checked = 0
     for place, code in enumerate(codes):
         theirs = around[offsets[place] : offsets[place + 1]]

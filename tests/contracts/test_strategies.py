@@ -241,6 +241,8 @@ def test_asks_for_configurations_of_the_space_only(task, strategy, workers):
         codes = proposal.codes if proposal.codes is not None else proposal.neighbours_of[None]
         assert codes.dtype == space.dtype
         assert space.valid(codes).all()
+        if proposal.keys is not None:
+            assert np.array_equal(proposal.keys, space.key(proposal.codes))
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -329,8 +331,15 @@ def test_sees_no_held_out_figure_and_changes_nothing_it_is_told(task, strategy, 
 
 
 def answer(task: Task, proposal) -> Observations:
-    codes = engine._spelled_out(task.oracle, [proposal])[0]
-    return task.oracle.evaluate(Request(codes, proposal.source, proposal.fidelity, proposal.repeat), 3)
+    codes = proposal.codes
+    if codes is None:
+        codes = task.oracle.space.neighbours(proposal.neighbours_of)
+        if proposal.itself:
+            codes = np.concatenate([proposal.neighbours_of[None], codes])
+        if proposal.shuffle is not None:
+            codes = codes[proposal.shuffle.permutation(len(codes))]
+    request = Request(codes[: proposal.limit], proposal.source, proposal.fidelity, proposal.repeat)
+    return task.oracle.evaluate(request, 3)
 
 
 def questions(task: Task, strategy, splits) -> list[tuple[str, list[list[int]]]]:

@@ -273,7 +273,7 @@ def test_samples_are_uniform(everything):
 
 def test_neighbours_are_the_24_changes_of_one_operation(everything):
     space = NASBench201()
-    codes, offsets = space.neighbourhoods(everything)
+    codes, offsets, _ = space.neighbourhoods(everything)
     assert offsets.tolist() == list(range(0, 24 * SIZE + 1, 24))
     assert ((codes.reshape(SIZE, 24, 6) != everything[:, None]).sum(2) == 1).all()
     assert space.valid(codes).all()
@@ -285,7 +285,7 @@ def test_neighbours_are_the_24_changes_of_one_operation(everything):
 @each_space
 def test_neighbourhoods_of_many_are_those_of_each(space):
     codes = space.sample(np.random.default_rng(5), 40)
-    reached, offsets = space.neighbourhoods(codes)
+    reached, offsets, _ = space.neighbourhoods(codes)
     assert offsets.dtype == np.int64
     for i, code in enumerate(codes):
         alone = space.neighbours(code)
@@ -364,7 +364,7 @@ def test_no_codes_give_no_answers(space):
     assert space.key(none).shape == (0, 2)
     assert space.features(none).shape == (0, 37)
     assert space.parameters(none).shape == space.macs(none).shape == (0,)
-    reached, offsets = space.neighbourhoods(none)
+    reached, offsets, _ = space.neighbourhoods(none)
     assert reached.shape == (0, 6)
     assert offsets.tolist() == [0]
 
