@@ -4,7 +4,7 @@ Nobody trains a super-net in a minute, so a super-net is drawn instead: a proxy 
 correlation with the truth is as published, and whose errors have the structure that was reported.  What is set
 here is calibrated, not measured.
 
-The latent proxy of a cell is ``signal + amplitude * structure``, both standardised over the space.
+The latent proxy of a cell is ``cos(angle) * signal + sin(angle) * structure``, both standardised over the space.
 
 * signal: the normal score z of the cell's true validation rank, saturated: ``z`` far below ``saturation``,
   constant far above it.  A super-net tells good from bad better than good from best; with a plain Gaussian
@@ -12,7 +12,7 @@ The latent proxy of a cell is ``signal + amplitude * structure``, both standardi
 * structure: what the super-net over-rates.  A cluster (a residual edge, a 3 x 3 convolution on the first node, or
   a pattern drawn per super-net), effects of single operations and edges drawn per super-net, and a small rest
   per cell.  Neighbouring cells share most of it, so a local search on the proxy climbs it.
-* amplitude: solved for, so that Spearman's correlation meets the super-net's target.
+* angle: solved for, so that Spearman's correlation meets the super-net's target.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class SuperNet:
         bias: of the space.
         signal: mean and standard deviation over the space of the saturated score, and its mean in the cluster.
         effects: what each pattern adds to the structure, ``float64[36]``, and the constant beside them.
-        amplitude: of the structure.
+        angle: between 0 (signal alone) and a quarter turn (structure alone); beyond, the signal counts against.
         name: what the rest per cell is hashed from.
     """
 
@@ -75,7 +75,7 @@ class SuperNet:
     signal: tuple[float, float, float]
     effects: Floats
     constant: float
-    amplitude: float
+    angle: float
     name: str
 
     def accuracy(self, codes: Codes, keys: Keys, score: Floats) -> Floats:
@@ -87,7 +87,7 @@ class SuperNet:
             score: ``float64[n]``, see ``normal_score``.
         """
         signal, structure = self._signal(codes, score), self._structure(codes, keys)
-        latent = (signal + self.amplitude * structure) / np.hypot(1.0, self.amplitude)
+        latent = np.cos(self.angle) * signal + np.sin(self.angle) * structure
         return np.asarray(0.1 + 0.8 * expit(0.45 * latent - 0.6))
 
     def _signal(self, codes: Codes, score: Floats) -> Floats:
@@ -140,7 +140,7 @@ def draw_supernet(
         "/".join((str(seed), *names)),
     )
     signal, structure = net._signal(codes[sample], score[sample]), net._structure(codes[sample], keys[sample])
-    return replace(net, amplitude=_amplitude(signal, structure, score[sample], spearman))
+    return replace(net, angle=_angle(signal, structure, score[sample], spearman))
 
 
 def patterns(codes: Codes) -> Floats:
@@ -159,8 +159,11 @@ def in_cluster(codes: Codes, cluster: str) -> npt.NDArray[np.bool_]:
 
 
 def normal_score(validation_error: Floats) -> Floats:
-    """Normal score of the rank of each cell's accuracy within the space, ``float64[n]``; high is good."""
-    ranks = rankdata(-validation_error)
+    """Normal score of the rank of each cell's accuracy within the space, ``float64[n]``; high is good.
+
+    Cells without a figure, whose training failed, rank last.
+    """
+    ranks = rankdata(np.where(np.isnan(validation_error), -np.inf, -validation_error))
     return np.asarray(ndtri((ranks - 0.5) / len(ranks)))
 
 
@@ -220,11 +223,18 @@ class WeightSharingOracle:
         return self.trained.size
 
     @property
+    def least_seconds(self) -> float:
+        """As the table's."""
+        return self.trained.least_seconds
+
+    @property
     def provenance(self) -> Mapping[str, str]:
         return {
             **self.trained.provenance,
             "proxy": f"{self.supernets} super-nets drawn from a model calibrated to published correlations "
             f"({', '.join(self.names)}, seed {self.seed})",
+            "super-nets": f"correlation {self.spearman[0]:g} with deviation {self.spearman[1]:.4g}, {self.bias}; "
+            f"{self.setup_seconds!r} s to train, {self.proxy_seconds:g} s a proxy",
         }
 
     @cached_property
@@ -294,17 +304,15 @@ def _saturated(score: Floats, saturation: float) -> Floats:
     return np.asarray(-np.logaddexp(0.0, SHARPNESS * (saturation - score)) / SHARPNESS)
 
 
-def _amplitude(signal: Floats, structure: Floats, score: Floats, spearman: float) -> float:
-    """The least amplitude at which the correlation has fallen to the target, by bisection."""
+def _angle(signal: Floats, structure: Floats, score: Floats, spearman: float) -> float:
+    """The angle at which the correlation has fallen to the target, by bisection."""
     truth = rankdata(score)
 
-    def correlation(amplitude: float) -> float:
-        return float(np.corrcoef(truth, rankdata(signal + amplitude * structure))[0, 1])
+    def correlation(angle: float) -> float:
+        return float(np.corrcoef(truth, rankdata(np.cos(angle) * signal + np.sin(angle) * structure))[0, 1])
 
-    low, high = 0.0, 0.25
-    while correlation(high) > spearman and high < 1e3:
-        low, high = high, 2 * high
-    for _ in range(16):
+    low, high = 0.0, np.pi
+    for _ in range(20):
         middle = (low + high) / 2
         low, high = (middle, high) if correlation(middle) > spearman else (low, middle)
     return high

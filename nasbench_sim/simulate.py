@@ -116,7 +116,9 @@ class _Run:
         self.idle = 0
         self.done = False
         self.best = np.inf
-        self.memory: dict[tuple[str, float | None, int], npt.NDArray[np.bool_]] = {}
+        self.memory: dict[tuple[str, float, int], npt.NDArray[np.float64]] = {}
+        self.ready: dict[str, float] = {}  # by source: when its set-up is done
+        self.done_setups: set[str] = set()
         self.rows: list[tuple[int, float, Codes, npt.NDArray[np.float64], npt.NDArray[np.float64]]] = []
 
     @property
@@ -133,23 +135,31 @@ class _Run:
         self.setup_seconds += seconds
         return seconds
 
-    def recall(self, proposal: Proposal, answers: Observations, first: int, last: int) -> npt.NDArray[np.bool_]:
-        """Which of the answers ``[first:last]`` this run has had before; remembers all of them."""
-        known = np.zeros(last - first, bool)
-        if not proposal.recall:
-            return known
-        assert answers.rows is not None
+    def question(self, proposal: Proposal) -> tuple[str, float, int]:
+        """What answers are remembered under."""
+        fidelity = proposal.fidelity
+        if fidelity is None:
+            fidelity = self.task.oracle.sources[proposal.source].fidelities[-1]
+        return proposal.source, float(fidelity), proposal.repeat
+
+    def memory_of(self, proposal: Proposal) -> npt.NDArray[np.float64]:
+        """When each row of the oracle was answered to this question, ``float64[size]``; infinity for never."""
         size = self.task.oracle.size
         if size is None:
             raise UserError(f"the oracle of {self.task.name} has no row numbers: its evaluations cannot be recalled")
-        question = (proposal.source, proposal.fidelity, proposal.repeat)
-        seen = self.memory.setdefault(question, np.zeros(size, bool))
-        rows = answers.rows[first:last]
-        known[:] = seen[rows]
+        question = self.question(proposal)
+        if question not in self.memory:
+            self.memory[question] = np.full(size, np.inf)
+        return self.memory[question]
+
+    def recall(self, proposal: Proposal, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which of the rows this run has had answered before, ``bool[n]``; remembers all of them."""
+        memory = self.memory_of(proposal)
+        known = memory[rows] < np.inf
         _, opening = np.unique(rows, return_index=True)
         repeated = np.ones(len(rows), bool)
         repeated[opening] = False
-        seen[rows] = True
+        memory[rows] = self.now
         return known | repeated
 
     def note(self, count: int, seconds: float, answers: Observations, place: int) -> None:
@@ -271,6 +281,14 @@ def _affordable(task: Task, proposal: Proposal, count: int) -> int | None:
     return task.evaluations - count
 
 
+def _check_durations(task: Task, seconds: npt.NDArray[np.float64]) -> None:
+    if not np.isfinite(seconds).all():
+        raise UserError(
+            f"the oracle of {task.name} answers without seconds, so that no later time would be right: "
+            "give a timing table, or a table with training seconds"
+        )
+
+
 def _account(
     task: Task, asking: list[tuple[_Run, Proposal]], answers: Observations, lengths: npt.NDArray[np.int64]
 ) -> None:
@@ -282,11 +300,13 @@ def _account(
     counted = inside.copy()
     for place, (run, proposal) in enumerate(asking):
         if proposal.recall:
-            known = run.recall(proposal, answers, bounds[place], bounds[place + 1])
+            assert answers.rows is not None
+            known = run.recall(proposal, answers.rows[bounds[place] : bounds[place + 1]])
             counted[place, : lengths[place]] &= ~known
     seconds = np.zeros((b, longest))
     seconds[inside] = answers.seconds
     seconds[~counted] = 0.0
+    _check_durations(task, seconds)
     set_up = np.array([run.set_up(answers.source) for run, _ in asking])
     ready = np.array([run.now for run, _ in asking]) + (task.decision_seconds + set_up)
     finish = in_sequence(ready, seconds)
@@ -342,67 +362,95 @@ def _improvements(
 class _Batch:
     """A proposal with its answers, and how much of it is still to be told."""
 
+    proposal: Proposal
     answers: Observations
-    counted: npt.NDArray[np.bool_]
     ready: float
     left: int
 
 
+@dataclass
+class _Job:
+    """One evaluation: the place of a batch, and whether it counts or was answered from memory."""
+
+    batch: _Batch
+    place: int
+    counts: bool = True
+
+    @property
+    def seconds(self) -> float:
+        return float(self.batch.answers.seconds[self.place]) if self.counts else 0.0
+
+
 def _event_by_event(task: Task, run: _Run) -> None:
-    clock: Clock[tuple[_Batch, int]] = Clock(task.workers)
-    queue: deque[tuple[_Batch, int]] = deque()
+    clock: Clock[_Job] = Clock(task.workers)
+    queue: deque[_Job] = deque()
     started = 0
     limit = np.inf if task.evaluations is None else task.evaluations
     while True:
-        while clock.free and not run.done:
+        while clock.free and started < limit and not run.done:
             if not queue:
                 proposal = run.strategy.ask(clock.free)
                 if proposal is None:
                     break
                 batch = _answered(task, run, proposal, clock.now, started)
-                queue.extend((batch, place) for place in range(batch.left))
-                run.idle = 0 if batch.counted.any() else run.idle + 1
+                queue.extend(_Job(batch, place) for place in range(batch.left))
+                run.idle += 1
                 run.done = run.idle >= IDLE
                 if not batch.left:
                     run.strategy.tell(batch.answers.told())
                 continue
-            batch, place = queue.popleft()
-            counts = bool(batch.answers.source == TRAIN and batch.counted[place])
-            if counts and started >= limit:
-                run.done = True
-                break
-            started += counts
-            seconds = float(batch.answers.seconds[place]) if batch.counted[place] else 0.0
-            clock.start(seconds, (batch, place), batch.ready)
+            started += _start(run, clock, queue.popleft())
         if not clock.running:
             return
-        batch, place = clock.finish()
+        job = clock.finish()
         if task.seconds is not None and clock.now > task.seconds:
             return
         run.now = clock.now
-        run.busy_seconds += float(batch.answers.seconds[place]) if batch.counted[place] else 0.0
-        batch.left -= 1
-        _finished(run, batch, place)
-        run.strategy.tell(batch.answers.told(slice(place, place + 1), batch.left))
+        _finished(run, job)
+        job.batch.left -= 1
+        run.strategy.tell(job.batch.answers.told(slice(job.place, job.place + 1), job.batch.left))
+        if run.count >= limit:
+            return
 
 
 def _answered(task: Task, run: _Run, proposal: Proposal, now: float, started: int) -> _Batch:
     """Ask the oracle ahead of time: it is pure, so when it is asked makes no difference."""
     left = _affordable(task, proposal, started)
-    limit = None if left is None else left + 1  # one too many ends the run
-    codes, keys = _spelled_out(task.oracle, [proposal], [limit])[0]
+    codes, keys = _spelled_out(task.oracle, [proposal], [left])[0]
     request = Request(codes, proposal.source, proposal.fidelity, proposal.repeat, keys)
     answers = task.oracle.evaluate(request, np.full(len(codes), run.seed, np.uint64))
-    counted = ~run.recall(proposal, answers, 0, len(codes))
-    set_up = run.set_up(proposal.source)
-    run.busy_seconds += set_up
-    return _Batch(answers, counted, now + (task.decision_seconds + set_up), len(codes))
+    _check_durations(task, answers.seconds)
+    ready = now + (task.decision_seconds + run.set_up(proposal.source))
+    # A set-up under way is waited for by everything that asks the same source.
+    run.ready[proposal.source] = max(ready, run.ready.get(proposal.source, 0.0))
+    return _Batch(proposal, answers, run.ready[proposal.source], len(codes))
 
 
-def _finished(run: _Run, batch: _Batch, place: int) -> None:
-    if not batch.counted[place]:
+def _start(run: _Run, clock: Clock[_Job], job: _Job) -> bool:
+    """Give a job to a worker; whether it uses up budget.  What is under way is recalled when it is done."""
+    batch, not_before = job.batch, job.batch.ready
+    if batch.proposal.recall:
+        assert batch.answers.rows is not None
+        memory, row = run.memory_of(batch.proposal), batch.answers.rows[job.place]
+        if memory[row] < np.inf:
+            job.counts = False
+            not_before = max(not_before, float(memory[row]))
+        else:
+            memory[row] = max(clock.now, not_before) + job.seconds
+    if job.counts:
+        run.idle = 0
+    clock.start(job.seconds, job, not_before)
+    return job.counts and batch.answers.source == TRAIN
+
+
+def _finished(run: _Run, job: _Job) -> None:
+    answers, place = job.batch.answers, job.place
+    if run.setup_seconds and answers.source not in run.done_setups:
+        run.busy_seconds += run.task.oracle.sources[answers.source].setup_seconds
+    run.done_setups.add(answers.source)
+    if not job.counts:
         return
-    answers = batch.answers
+    run.busy_seconds += job.seconds
     run.answered[answers.source] += 1
     if answers.source != TRAIN:
         return

@@ -92,6 +92,8 @@ def prepare(out: Path, suite: Suite) -> None:
     except OSError as error:
         raise UserError(f"cannot write to the output folder {out}: {error.strerror}; choose another --out") from error
     manifest = out / MANIFEST
+    if manifest.is_dir():
+        raise UserError(f"{manifest} is a folder where a file belongs: remove it, or choose another --out")
     if manifest.exists():
         try:
             owner = json.loads(manifest.read_text(encoding="utf-8"))["suite"]

@@ -88,7 +88,12 @@ def load(order: Order) -> tuple[Suite, str]:
             raise UserError(
                 f"suite {order.suite} has no parameter {name!r}; {nearest(name, known) if known else 'none'}"
             )
-    suite = make(**dict(order.parameters))
+    try:
+        suite = make(**dict(order.parameters))
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"suite() in {path} fails: {type(error).__name__}: {error}") from error
     if not isinstance(suite, Suite):
         raise UserError(f"suite() in {path} returned a {type(suite).__name__}, not a Suite")
     return _narrowed(suite, order), path.read_text(encoding="utf-8")
@@ -104,8 +109,8 @@ def _module(path: Path) -> ModuleType:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except (SyntaxError, ImportError) as error:
-        raise UserError(f"the suite file {path} cannot be loaded: {error}") from error
+    except Exception as error:
+        raise UserError(f"the suite file {path} cannot be loaded: {type(error).__name__}: {error}") from error
     return module
 
 
@@ -140,6 +145,12 @@ def load_task(order: Order, name: str) -> Task:
     """A task of the suite under its budget; kept, since a worker meets the same few again and again."""
     suite, _ = load(order)
     task = suite.make_task(name, None if order.tables is None else Path(order.tables))
+    least = getattr(task.oracle, "least_seconds", 0.0)
+    if suite.seconds is not None and suite.seconds < least:
+        raise UserError(
+            f"no evaluation of {name} fits into {suite.seconds:g} simulated seconds: raise --budget, "
+            f"the shortest takes {least:.0f}"
+        )
     return task.within(evaluations=suite.evaluations, seconds=suite.seconds)
 
 
@@ -161,11 +172,6 @@ def perform(order: Order, unit: Unit, out: Path) -> int:
         return 0
     entry = next(entry for entry in suite.entries if entry.name == unit.strategy)
     traces = simulate_many(load_task(order, unit.task), entry.factory, unit.seeds, name=entry.name)
-    if not any(trace.about["evaluations"] for trace in traces):
-        raise UserError(
-            f"no evaluation of {unit.task} by {entry.name} fits into {suite.seconds:g} simulated seconds: "
-            "raise --budget"
-        )
     for trace, identity in zip(traces, unit.identities, strict=True):
         path = run_path(out, unit.task, entry.name, trace.about["seed"], identity)
         about = {**trace.about, "suite": suite.name, "identity": identity}

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy.special import betaln, gammaln
 from scipy.stats import kendalltau, spearmanr
 
+from nasbench_sim.randomness import stream
 from nasbench_sim.spaces.space import Codes, Keys, Space
 from nasbench_sim.tabular.rows import RowIndex
 
@@ -89,6 +90,31 @@ def landscape(
         float(counts[counts > 1].sum() / len(errors)),
         {n: expected_best(errors, n) - float(errors.min()) for n in draws},
     )
+
+
+def share_of_optima(
+    space: Space, codes: Codes, keys: Keys, error: Errors, width: float, seed: int, cells: int = 5000
+) -> tuple[float, float]:
+    """Share of random cells better than all their neighbours, as they are, and rougher.
+
+    Args:
+        space: of the neighbours.
+        codes: ``[n, d]``, closed under neighbourhood: the whole space.
+        keys: ``uint64[n, 2]``.
+        error: ``float64[n]``.
+        width: standard deviation of independent normal noise on every log error, for the second share.
+        seed: of cells and noise.
+        cells: how many to look at.
+    """
+    random = stream(seed, "optima")
+    centre = random.choice(len(codes), min(cells, len(codes)), replace=False)
+    reached, offsets, _ = space.neighbourhoods(codes[centre])
+    rows = RowIndex(keys).rows(space.key(reached))
+    rough = np.log(error) + width * random.standard_normal(len(error))
+    smooth_share, rough_share = (
+        float((values[centre] < np.minimum.reduceat(values[rows], offsets[:-1])).mean()) for values in (error, rough)
+    )
+    return smooth_share, rough_share
 
 
 def expected_best(errors: npt.NDArray[np.floating[Any]], n: int) -> float:

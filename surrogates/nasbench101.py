@@ -30,7 +30,7 @@ from nasbench_sim.tabular.rows import RowIndex
 from nasbench_sim.tabular.table import Table, write_table
 from surrogates import boosting
 from surrogates.features import nasbench101_features
-from surrogates.landscape import landscape, neighbour_pairs, quality
+from surrogates.landscape import landscape, neighbour_pairs, quality, share_of_optima
 from surrogates.nasbench101_card import Failures, Figures, card
 from surrogates.nasbench101_error import CHANCE, FOLDS, SEED, Features, failed, fit_error_model, predict_all
 from surrogates.nasbench101_sample import EPOCHS, Sample, read_repeats, read_sample
@@ -136,6 +136,7 @@ def learn(folder: Path, report: Report = lambda _: None) -> Surrogate:
         process=quality(best, np.exp(by_process[learned])),
         measured=landscape(best, pairs),
         predicted=landscape(np.exp(log_best[learned]), pairs),
+        optima=share_of_optima(space, codes, keys, error, expected_width, SEED),
         failures=_failures(sample),
         spread=spread,
         spread_from_best=_spread_from_best(single_keys, single_errors, sample),

@@ -122,6 +122,10 @@ class NASBench101:
         Returns:
             Codes ``uint8[m, 26]``, pruned, with offsets and keys.
         """
+        if not len(checked(codes)):
+            return Neighbourhoods(
+                np.empty((0, DIMENSION), np.uint8), np.zeros(1, np.int64), np.empty((0, 2), np.uint64)
+            )
         own = key(codes)
         home = canonical(codes, own)
         choices = np.concatenate(

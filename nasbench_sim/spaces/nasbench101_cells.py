@@ -34,11 +34,19 @@ _TURNED = np.array(
 
 
 def checked(codes: Codes) -> Codes:
-    """The codes as ``uint8[n, 26]``.  ValueError: another shape."""
+    """The codes as ``uint8[n, 26]``; what does not fit into a byte becomes 255, which no cell has.
+
+    Raises:
+        ValueError: another shape, or no integers.
+    """
     codes = np.asarray(codes)
     if codes.ndim != 2 or codes.shape[1] != DIMENSION:
         raise ValueError(f"codes of NAS-Bench-101 are [n, {DIMENSION}], not {list(codes.shape)}")
-    return codes.astype(np.uint8, copy=False)
+    if codes.dtype == np.uint8:
+        return codes
+    if codes.dtype.kind not in "iub":
+        raise ValueError(f"codes of NAS-Bench-101 are integers, not {codes.dtype}")
+    return np.where((codes < 0) | (codes > 255), 255, codes).astype(np.uint8)
 
 
 def prune(codes: Codes) -> Codes:

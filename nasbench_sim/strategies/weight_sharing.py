@@ -38,19 +38,18 @@ class WeightSharing:
     ) -> None:
         self.inner = inner(space, random)
         self.source = source
-        self._left = proxies
+        self._left = proxies  # still to be asked for
+        self._open = False  # a neighbourhood is out, whose size is not known yet
         self._pending = 0
         self._seen: list[Observations] = []
         self._trained = False
 
     def ask(self, free: int) -> Proposal | None:
         """Proxies while there are any left, then one proposal with everything seen."""
-        if self._left > 0:
+        if self._left > 0 and not self._open:
             proposal = self.inner.ask(free)
             if proposal is not None:
-                limit = self._left if proposal.limit is None else min(proposal.limit, self._left)
-                self._pending += 1
-                return replace(proposal, source=self.source, fidelity=None, limit=limit)
+                return self._proxies(proposal)
             if self._pending:
                 return None
             self._left = 0
@@ -59,13 +58,25 @@ class WeightSharing:
         self._trained = True
         return self._by_proxy()
 
+    def _proxies(self, proposal: Proposal) -> Proposal:
+        limit = self._left if proposal.limit is None else min(proposal.limit, self._left)
+        self._pending += 1
+        if proposal.codes is None:
+            self._open = True
+        else:
+            self._left -= min(limit, len(proposal.codes))
+        return replace(proposal, source=self.source, fidelity=None, limit=limit)
+
     def tell(self, observations: Observations) -> None:
         """Proxies go to the inner strategy; trainings need no answer."""
         if observations.source != self.source:
             return
         self._seen.append(observations)
-        self._left -= len(observations.codes)
-        self._pending -= observations.pending == 0
+        if self._open:
+            self._left -= len(observations.codes)
+        if not observations.pending:
+            self._pending -= 1
+            self._open = False
         self.inner.tell(observations)
 
     def _by_proxy(self) -> Proposal:

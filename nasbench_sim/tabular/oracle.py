@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
@@ -58,6 +59,12 @@ class TabularOracle:
         self._objectives = tuple(objectives)
         self._columns: dict[tuple[str, float], Floats] = {}  # read once: a look-up is a gather
         self._existing: dict[float, tuple[Floats, npt.NDArray[np.int64]]] = {}
+        if self._objectives[:1] != ("error",):
+            raise UserError(f"the first objective is 'error', not {self._objectives[:1] or 'missing'}")
+        if noise == "repeat" and not self._has_noise():
+            raise UserError(
+                f"{table.path} has neither repeats nor a spread of {data_set}: only noise 'mean' can be asked"
+            )
         known = ("train_seconds", *table.objectives(data_set))
         for name in self._objectives[1:]:
             if name not in known:
@@ -90,7 +97,19 @@ class TabularOracle:
             "source": str(attributes["source"]),
             "noise": self.noise,
             "clock": self.clock,
+            "clock fingerprint": self._clock_fingerprint,
         }
+
+    @cached_property
+    def _clock_fingerprint(self) -> str:
+        if self._given_seconds is None:
+            return self.table.fingerprint
+        return hashlib.sha256(np.ascontiguousarray(self._given_seconds, "<f8").tobytes()).hexdigest()
+
+    @property
+    def least_seconds(self) -> float:
+        """Of the shortest training of the space at the least fidelity."""
+        return float(np.nanmin(self.seconds(self.sources["train"].fidelities[0])[self.rows]))
 
     @cached_property
     def sources(self) -> Mapping[str, Source]:
@@ -244,6 +263,12 @@ class TabularOracle:
         if name == "train_seconds":
             return self.table.train_seconds(self.data_set, fidelity)
         return np.asarray(self.table.objective(self.data_set, name), np.float64)
+
+    def _has_noise(self) -> bool:
+        return (
+            self.table.has_repeats(self.data_set, "validation")
+            or f"{self.data_set}/validation_spread" in self.table.arrays
+        )
 
     def _has_seconds(self, fidelity: float) -> bool:
         if self._given_seconds is not None:

@@ -387,8 +387,7 @@ def test_another_table_is_another_run(order, tiny_tables, own_tables):
 def test_another_strategy_behind_the_name_is_another_run(order, tmp_path):
     out = order("--seeds", "1")
     before = stored(out)
-    changed = tmp_path / "changed" / "tiny.py"
-    changed.parent.mkdir()
+    changed = tmp_path / "changed.py"
     changed.write_text(SUITE.replace("partial(Slow, draw=50)", "partial(Slow, draw=51)"))
     order("--seeds", "1", suite=changed)
     assert len(stored(out)) == 2 * len(before)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nasbench_sim.spaces.nasbench101 import NASBench101
-from surrogates.landscape import expected_best, landscape, neighbour_pairs, quality
+from surrogates.landscape import expected_best, landscape, neighbour_pairs, quality, share_of_optima
 
 
 def test_expected_best_is_the_mean_over_all_draws():
@@ -43,3 +43,17 @@ def test_quality_of_a_perfect_and_of_a_constant_factor():
     scaled = quality(measured, 1.1 * measured)  # ranks do not see it, the share explained does
     assert scaled.tau == pytest.approx(1)
     assert scaled.r2 == pytest.approx(1 - np.log(1.1) ** 2 / np.var(np.log(measured)))
+
+
+def test_noise_makes_optima():
+    space = NASBench101()
+    codes = space.enumerate()
+    keys = space.key(codes)
+    size = space.parameters(codes).astype(float)
+    smooth, rough = share_of_optima(space, codes, keys, size, 0.5, seed=1, cells=1500)
+    assert smooth < 0.01  # parameters have few minima
+    # With nothing but noise a cell of about 19 neighbours is the least with probability 1 in 20.
+    flat, noisy = share_of_optima(space, codes, keys, np.ones(len(codes)), 0.5, seed=1, cells=1500)
+    assert flat == 0
+    assert noisy == pytest.approx(0.05, abs=0.03)
+    assert smooth < rough < noisy + 0.02

@@ -117,6 +117,7 @@ def test_the_card_says_what_matters():
         process=one,
         measured=ground,
         predicted=ground,
+        optima=(0.002, 0.007),
         failures=Failures(174, 151, 56, 27, 28.6),
         spread=Spread(0.04, 0.02),
         spread_from_best=(0.03, 23),
