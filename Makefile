@@ -1,7 +1,7 @@
 PYTHON ?= python
 DATA ?= ../shared/data
 
-.PHONY: check test bench tables golden
+.PHONY: check test bench tables golden gate calibrate
 
 check:  ## lint and types
 	$(PYTHON) -m ruff check .
@@ -13,6 +13,15 @@ test:  ## the whole test suite on two processes
 
 bench:  ## speed and memory, ratios side by side in one run
 	$(PYTHON) -m bench
+
+golden:  ## golden traces anew, after a change that is meant to alter them
+	$(PYTHON) -m tests.golden.remake
+
+gate:  ## has an algorithm got worse? against the stored baseline
+	$(PYTHON) -m suites.regress smoke --baseline tests/golden/smoke-baseline.txt
+
+calibrate:  ## the gate's own false alarms, power and cost
+	$(PYTHON) -m suites.regress calibrate smoke
 
 tables:  ## every embedded table anew, from the real data in $(DATA)
 	$(PYTHON) -m nasbench_sim.tabular.make_timing -o tables/timings/k80.h5

@@ -27,7 +27,7 @@ def identity(suite: Suite, source: str, task: Task, entry: Entry, seed: int) -> 
         "suite": suite.name,
         "parameters": dict(suite.parameters),
         "source": source,
-        "strategy": [entry.name, _source_of(entry.factory)],
+        "strategy": [entry.name, source_of(entry.factory)],
         "task": task.name,
         "oracle": dict(task.oracle.provenance),
         "budget": [task.evaluations, task.seconds, task.workers, task.decision_seconds],
@@ -49,12 +49,12 @@ def engine_source() -> str:
     return digest.hexdigest()
 
 
-def _source_of(factory: Any) -> list[str]:
+def source_of(factory: Any) -> list[str]:
     """A strategy's file and the options that a ``partial`` fixes; nested factories are followed."""
     options: list[str] = []
     while isinstance(factory, partial):
         for name, value in sorted(factory.keywords.items()):
-            options += [name, *(_source_of(value) if callable(value) else [repr(value)])]
+            options += [name, *(source_of(value) if callable(value) else [repr(value)])]
         factory = factory.func
     try:
         file = getsourcefile(factory)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -84,12 +86,16 @@ def own_tables(tiny_tables: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(root: Path, tiny: Path, tiny_tables: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Start the command line on the tiny suite in a process group of its own, as a terminal would."""
+def start(root: Path, tiny: Path, tiny_tables: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start the command line on the tiny suite in a process group of its own, as a terminal would.
+
+    Whatever of it is left at the end of a test is killed.
+    """
+    started: list[subprocess.Popen[str]] = []
 
     def popen(*arguments: object, **environment: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "suites.run", str(tiny), "--tables", str(tiny_tables), *map(str, arguments)]
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
             cwd=root,
             env={**os.environ, "PYTHONPATH": str(root), **environment},
@@ -98,8 +104,17 @@ def start(root: Path, tiny: Path, tiny_tables: Path) -> Callable[..., subprocess
             text=True,
             start_new_session=True,
         )
+        started.append(process)
+        return process
 
-    return popen
+    yield popen
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def stored(out: Path) -> dict[str, bytes]:

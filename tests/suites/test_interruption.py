@@ -39,6 +39,13 @@ def alive(group: int) -> list[int]:
     return found
 
 
+def command_of(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tiny, tiny_tables, tmp_path_factory):
     """What the suite stores when nobody disturbs it."""
@@ -87,6 +94,20 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(start, again
     again(out, len(kept))
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.3, 0.6, 0.9])
+def test_ctrl_c_at_any_moment_of_the_workers_lives_is_told_in_one_line_and_ends_all(start, tmp_path, seconds):
+    """A terminal sends it to the workers as well, whether they are starting, working or waiting."""
+    process = start("--out", tmp_path / "out", "--workers", 2, **SLOW)
+    wait_for(lambda: len([pid for pid in alive(process.pid) if b"spawn_main" in command_of(pid)]) == 2)
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors.strip().count("\n") == 0
+    assert errors.strip().startswith("interrupted: ")
+    wait_for(lambda: not alive(process.pid))
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_kill_loses_nothing_that_was_finished(start, again, undisturbed, tmp_path, workers):
     out = tmp_path / "out"
@@ -94,13 +115,7 @@ def test_a_kill_loses_nothing_that_was_finished(start, again, undisturbed, tmp_p
     wait_for(lambda: stored(out))
     process.kill()
     process.wait()
-    try:
-        wait_for(lambda: not alive(process.pid), seconds=10)  # workers notice that they are alone
-    finally:
-        for left in alive(process.pid):
-            os.kill(left, signal.SIGKILL)
-        process.stdout.close()
-        process.stderr.close()
+    wait_for(lambda: not alive(process.pid), seconds=10)  # workers notice that they are alone
     kept = stored(out)
     assert 0 < len(kept) < RUNS
     assert kept.items() < undisturbed.items()
@@ -119,10 +134,6 @@ def test_a_worker_that_is_killed_is_told_in_one_line(start, undisturbed, tmp_pat
     assert "Traceback" not in errors
     assert errors.startswith("error: ")
     assert stored(out).items() <= undisturbed.items()
-
-
-def command_of(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 @pytest.mark.parametrize("stage", ["prepare", "identity", "write_manifest"])

@@ -136,7 +136,7 @@ def test_unknown_options_leave_with_status_2(capsys):
 
 def test_a_budget_of_seconds_that_no_evaluation_fits(refused, tiny, tiny_tables, tmp_path):
     given = (tiny, "--tables", tiny_tables, "--out", tmp_path / "out", "--workers", "1")
-    assert "fits into 1 simulated seconds: raise --budget" in refused(*given, "--budget", "1s")
+    assert "fits into 1 simulated seconds" in refused(*given, "--budget", "1s")
 
 
 def test_the_same_from_worker_processes(start, tmp_path):
