@@ -11,8 +11,6 @@ import math
 import os
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +35,13 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        what = f" {error.filename}" if error.filename else ""
+        print(f"error: cannot write{what}: {error.strerror}; finished runs are kept, start again", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: finished runs are kept; the same command goes on from there", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,22 +78,28 @@ def _run(options: argparse.Namespace) -> int:
     workers = _count(options.workers, "--workers") if options.workers is not None else os.cpu_count() or 1
     out = options.out or Path("results") / suite.name
     store.prepare(out, suite)
-    units, runs, damaged = _plan(order, suite, source, out, options.fresh)
+    started = time.monotonic()
+    try:
+        _make(order, suite, source, out, workers, options.fresh)
+    except BaseException:
+        store.tidy(out)
+        raise
+    print(f"done in {time.monotonic() - started:.1f} s")
+    return 0
+
+
+def _make(order: Order, suite: Suite, source: str, out: Path, workers: int, fresh: bool) -> None:
+    from suites import store
+
+    units, runs, damaged = _plan(order, suite, source, out, fresh)
     missing = sum(len(unit.seeds) for unit in units)
     for path in damaged:
         print(f"the stored run {path} is damaged; it is made again", file=sys.stderr)
     print(f"{suite.name}: {suite.question}")
     print(f"{len(runs)} runs, {len(runs) - missing} stored already, {missing} to do with {workers} worker(s)")
     store.write_manifest(out, _manifest(order, suite, runs))
-    started = time.monotonic()
-    try:
-        _perform_all(order, units, out, workers, missing)
-        _report(out)
-    except KeyboardInterrupt:
-        print(f"\ninterrupted: finished runs are kept in {out}; the same command goes on from there", file=sys.stderr)
-        return 130
-    print(f"done in {time.monotonic() - started:.1f} s")
-    return 0
+    _perform_all(order, units, out, workers, missing)
+    _report(out)
 
 
 def _order(options: argparse.Namespace) -> Order:
@@ -225,18 +236,14 @@ def _perform_all(order: Order, units: list[Unit], out: Path, workers: int, missi
 
 
 def _in_processes(order: Order, units: list[Unit], out: Path, workers: int, advance: Callable[[int], None]) -> None:
+    from concurrent.futures import as_completed
+
+    from suites.processes import worker_processes
     from suites.work import perform
 
-    # spawn: a forked copy of a process with threads may hang
-    pool = ProcessPoolExecutor(min(workers, len(units)), mp_context=get_context("spawn"))
-    try:
-        futures = [pool.submit(perform, order, unit, out) for unit in units]
-        for future in as_completed(futures):
+    with worker_processes(min(workers, len(units))) as pool:
+        for future in as_completed([pool.submit(perform, order, unit, out) for unit in units]):
             advance(future.result())
-    except BaseException:
-        pool.shutdown(wait=True, cancel_futures=True)
-        raise
-    pool.shutdown()
 
 
 def _report(out: Path) -> None:

@@ -89,6 +89,7 @@ def prepare(out: Path, suite: Suite) -> None:
         probe = out / f".probe.{os.getpid()}"
         probe.write_bytes(b"")
         probe.unlink()
+        tidy(out)
     except OSError as error:
         raise UserError(f"cannot write to the output folder {out}: {error.strerror}; choose another --out") from error
     manifest = out / MANIFEST
@@ -103,9 +104,15 @@ def prepare(out: Path, suite: Suite) -> None:
             raise UserError(f"{out} holds runs of the suite {owner!r}, not {suite.name!r}: choose another --out")
 
 
+def tidy(out: Path) -> None:
+    """Remove what a worker was writing when it was ended."""
+    for part in out.rglob(".*.part"):
+        part.unlink(missing_ok=True)
+
+
 def write_manifest(out: Path, content: Mapping[str, Any]) -> None:
     """Write ``suite.json``, from which with the runs every report can be remade."""
     path = out / MANIFEST
-    partial_path = path.with_suffix(".part")
+    partial_path = path.with_name(f".{path.name}.part")
     partial_path.write_text(json.dumps({"format": FORMAT, **content}, indent=1) + "\n", encoding="utf-8")
     os.replace(partial_path, path)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass
-from multiprocessing import get_context
 from types import TracebackType
 
 from suites.gate.declaration import gate_of
 from suites.gate.injected import injections
 from suites.gate.runs import Arm, Run, measure
+from suites.processes import worker_processes
 from suites.work import Order, load, load_task
 
 CHUNK = 100  # seeds that advance together
@@ -49,15 +50,19 @@ class Crew:
 
     def __init__(self, order: Order, workers: int, progress: Callable[[int], None] = lambda made: None) -> None:
         self.order, self.progress = order, progress
-        # spawn: a forked copy of a process with threads may hang
-        self._pool = None if workers == 1 else ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+        self._workers = workers
+        self._open = ExitStack()
+        self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Crew:
+        if self._workers > 1:
+            self._pool = self._open.enter_context(worker_processes(self._workers))
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        return self._open.__exit__(kind, error, trace)
 
     def measure(self, arms: Sequence[Arm], seeds: range) -> dict[Arm, list[Run]]:
         """Runs of the arms as they are."""

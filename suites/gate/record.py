@@ -17,7 +17,7 @@ from suites.gate import baseline as stored
 from suites.gate.baseline import Baseline
 from suites.gate.declaration import gate_of
 from suites.gate.runs import Arm, Measure
-from suites.store import source_of, engine_source
+from suites.store import engine_source, source_of
 from suites.suite import Suite
 
 
@@ -106,8 +106,7 @@ def _budget(suite: Suite) -> str:
 
 def _sources(suite: Suite) -> dict[str, str]:
     return {
-        entry.name: hashlib.sha256(json.dumps(source_of(entry.factory)).encode()).hexdigest()
-        for entry in suite.entries
+        entry.name: hashlib.sha256(json.dumps(source_of(entry.factory)).encode()).hexdigest() for entry in suite.entries
     }
 
 
