@@ -21,7 +21,7 @@ from nasbench_sim.strategies.greedy_search import GreedySearch
 from nasbench_sim.strategies.random_search import RandomSearch
 from nasbench_sim.strategies.strategy import Factory
 from nasbench_sim.strategies.weight_sharing import WeightSharing
-from nasbench_sim.tabular import Table, find
+from nasbench_sim.tabular import RowIndex, Table, find
 from nasbench_sim.tabular.oracle import TabularOracle
 from nasbench_sim.timing import CIFAR10, Timing
 
@@ -97,7 +97,7 @@ def task(
         return Task(name, TabularOracle(NASBench201(dataset=part), table, part, noise=noise))
     if variant not in VARIANT_COST:
         raise UserError(f"unknown variant {variant!r}; {nearest(variant, VARIANT_COST)}")
-    table, timing = _nasbench101(folder)
+    table, timing, index = _nasbench101(folder)
     seconds = np.stack([timing.training(epochs, CIFAR10, WIDTH) for epochs in table.fidelities], axis=1) / speed
     trained = TabularOracle(
         NASBench101(part),
@@ -106,6 +106,7 @@ def task(
         noise=noise,
         train_seconds=seconds,
         clock=f"forward and backward passes on {timing.device}, {timing.kind}",
+        index=index,
     )
     oracle = WeightSharingOracle(
         trained,
@@ -138,11 +139,12 @@ def _supernet_seconds(trained: TabularOracle, timing: Timing, variant: str) -> f
 
 
 @cache
-def _nasbench101(folder: str | None) -> tuple[Table, Timing]:
+def _nasbench101(folder: str | None) -> tuple[Table, Timing, RowIndex]:
     """Opened once a process: table and device are the same for all seven tasks."""
     table = Table.open(find("nasbench101", folder))
     timings = Table.open(find("timings/k80", folder))
-    return table, Timing.of(timings, table, NASBench101())
+    space = NASBench101()  # its sub-spaces have the same keys
+    return table, Timing.of(timings, table, space), table.index(space)
 
 
 @cache

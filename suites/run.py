@@ -172,7 +172,10 @@ def _plan(order: Order, suite: Suite, source: str, out: Path, fresh: bool) -> tu
     for name in suite.tasks:
         task = load_task(order, name)
         if suite.evidence is not None:
-            units.append(Unit(name))
+            mark = store.evidence_mark(out, name)
+            known = store.evidence_identity(suite, source, task)
+            if fresh or not mark.is_file() or mark.read_text(encoding="utf-8") != known:
+                units.append(Unit(name, identities=(known,)))
         for entry in suite.entries:
             todo = []
             for seed in range(entry.seeds):

@@ -38,6 +38,25 @@ def identity(suite: Suite, source: str, task: Task, entry: Entry, seed: int) -> 
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
+def evidence_identity(suite: Suite, source: str, task: Task) -> str:
+    """Hash of what a task's evidence depends on."""
+    assert suite.evidence is not None
+    what = [
+        suite.name,
+        dict(suite.parameters),
+        source,
+        source_of(suite.evidence),
+        task.name,
+        dict(task.oracle.provenance),
+    ]
+    return hashlib.sha256(json.dumps([*what, engine_source()], sort_keys=True).encode()).hexdigest()
+
+
+def evidence_mark(out: Path, task: str) -> Path:
+    """The file that says which evidence of a task is there."""
+    return out / "evidence" / f"{task.replace('/', '-')}.identity"
+
+
 @cache
 def engine_source() -> str:
     """Digest of the engine's own files, so that no run of an older engine is taken for one of this."""

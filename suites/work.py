@@ -16,7 +16,7 @@ from nasbench_sim.errors import UserError
 from nasbench_sim.oracle import Task
 from nasbench_sim.simulate import simulate_many
 from suites.catalogue import nearest
-from suites.store import run_path
+from suites.store import evidence_mark, run_path
 from suites.suite import Suite
 
 FOLDER = Path(__file__).parent
@@ -167,6 +167,7 @@ def perform(order: Order, unit: Unit, out: Path) -> int:
         try:
             folder.mkdir(exist_ok=True)
             suite.evidence(load_task(order, unit.task), folder)
+            evidence_mark(out, unit.task).write_text(unit.identities[0], encoding="utf-8")
         except OSError as error:
             raise _no_room(folder, error) from error
         return 0

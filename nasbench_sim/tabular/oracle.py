@@ -32,6 +32,7 @@ class TabularOracle:
         objectives: "error", then any of "parameters", "macs", "train_seconds" and the table's further objectives.
         train_seconds: ``float64[N, F]`` that replace the table's own, see ``timing``.
         clock: what the seconds are, for reports.
+        index: of the table, where it was made already for a space with the same keys.
 
     Raises:
         UserError: unknown data set, noise or objective; a space that the table is not about.
@@ -47,6 +48,7 @@ class TabularOracle:
         objectives: Sequence[str] = ("error",),
         train_seconds: Floats | None = None,
         clock: str = "the table's own training seconds",
+        index: RowIndex | None = None,
     ) -> None:
         if noise not in NOISES:
             raise UserError(f"noise is one of {', '.join(NOISES)}, not {noise!r}")
@@ -55,7 +57,7 @@ class TabularOracle:
         if table.space != space.name:
             raise UserError(f"{table.path} is about the space {table.space}, not {space.name}")
         self._space, self.table, self.data_set, self.noise, self.clock = space, table, data_set, noise, clock
-        self._given_seconds = train_seconds
+        self._given_seconds, self._given_index = train_seconds, index
         self._objectives = tuple(objectives)
         self._columns: dict[tuple[str, float], Floats] = {}  # read once: a look-up is a gather
         self._existing: dict[float, tuple[Floats, npt.NDArray[np.int64]]] = {}
@@ -122,7 +124,7 @@ class TabularOracle:
     @cached_property
     def index(self) -> RowIndex:
         """From keys to rows of the table."""
-        return self.table.index(self._space)
+        return self.table.index(self._space) if self._given_index is None else self._given_index
 
     @cached_property
     def rows(self) -> npt.NDArray[np.int64]:

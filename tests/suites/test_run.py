@@ -401,11 +401,11 @@ def test_another_timing_table_is_another_run(nasbench101, monkeypatch):
 
     this = suite()
     one = identity(this, "", task("nasbench101/A4"), this.entries[0], 0)
-    table, timing = _nasbench101(None)
+    table, timing, index = _nasbench101(None)
     slower = timing.__class__(
         timing.forward_seconds * 2, timing.backward_seconds * 2, timing.widths, timing.device, timing.kind
     )
-    monkeypatch.setattr("suites.catalogue._nasbench101", lambda folder: (table, slower))
+    monkeypatch.setattr("suites.catalogue._nasbench101", lambda folder: (table, slower, index))
     assert identity(this, "", task("nasbench101/A4"), this.entries[0], 0) != one
 
 
