@@ -21,7 +21,8 @@ class Source:
     Attributes:
         fidelities: the efforts on offer, increasing, in ``unit``.
         unit: of the fidelities: epochs, seconds, folds.
-        resumes: a longer evaluation continues a shorter one and pays the difference; otherwise it starts anew.
+        resumes: a longer evaluation of a configuration continues the run's shorter one, and the clock charges the
+            difference; otherwise it starts anew.
         setup_seconds: charged once a run, before the first answer (a super-net to train).
     """
 

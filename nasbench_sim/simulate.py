@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from nasbench_sim.clock import Clock, in_sequence
 from nasbench_sim.errors import UserError
-from nasbench_sim.oracle import Observations, Oracle, Request, Task
+from nasbench_sim.oracle import Floats, Observations, Oracle, Request, Task
 from nasbench_sim.randomness import Streams
 from nasbench_sim.spaces.space import Codes, Keys
 from nasbench_sim.strategies.strategy import Factory, Proposal, Strategy
@@ -119,6 +119,7 @@ class _Run:
         self.memory: dict[tuple[str, float, int], npt.NDArray[np.float64]] = {}
         self.ready: dict[str, float] = {}  # by source: when its set-up is done
         self.done_setups: set[str] = set()
+        self.paid: dict[str, dict[int, float]] = {}  # by source and row, where longer trainings resume
         self.rows: list[tuple[int, float, Codes, npt.NDArray[np.float64], npt.NDArray[np.float64]]] = []
 
     @property
@@ -161,6 +162,17 @@ class _Run:
         repeated[opening] = False
         memory[rows] = self.now
         return known | repeated
+
+    def still_to_pay(self, source: str, rows: npt.NDArray[np.int64], seconds: Floats) -> Floats:
+        """Seconds of each evaluation less what the run has paid for the same configuration, where a source resumes."""
+        if not self.task.oracle.sources[source].resumes:
+            return seconds
+        paid = self.paid.setdefault(source, {})
+        due = np.empty(len(seconds))
+        for place, (row, total) in enumerate(zip(rows.tolist(), seconds.tolist(), strict=True)):
+            due[place] = max(total - paid.get(row, 0.0), 0.0)
+            paid[row] = max(paid.get(row, 0.0), total)
+        return due
 
     def note(self, count: int, seconds: float, answers: Observations, place: int) -> None:
         """Add a row to the trace."""
@@ -267,7 +279,13 @@ def _spelled_out(oracle: Oracle, proposals: list[Proposal], limits: list[int | N
     for place in given:
         codes = np.asarray(proposals[place].codes)[: limits[place]]
         known = proposals[place].keys
-        parts[place] = (codes, space.key(codes) if known is None else known[: limits[place]])
+        if known is None:
+            parts[place] = (codes, space.key(codes))
+        else:
+            ends = [0, -1] if len(codes) else []
+            if len(known) < len(codes) or not np.array_equal(space.key(codes[ends]), known[: len(codes)][ends]):
+                raise UserError("a proposal's keys are not those of its codes: leave them out, or ask space.key(codes)")
+            parts[place] = (codes, known[: len(codes)])
     return [
         (codes[:limit][: proposal.limit], keys[:limit][: proposal.limit])
         for (codes, keys), proposal, limit in zip(parts, proposals, limits, strict=True)
@@ -305,6 +323,12 @@ def _account(
             counted[place, : lengths[place]] &= ~known
     seconds = np.zeros((b, longest))
     seconds[inside] = answers.seconds
+    if task.oracle.sources[answers.source].resumes:
+        assert answers.rows is not None
+        for place, (run, _) in enumerate(asking):
+            here, mine = slice(bounds[place], bounds[place + 1]), counted[place, : lengths[place]]
+            due = run.still_to_pay(answers.source, answers.rows[here][mine], answers.seconds[here][mine])
+            seconds[place, : lengths[place]][mine] = due
     seconds[~counted] = 0.0
     _check_durations(task, seconds)
     set_up = np.array([run.set_up(answers.source) for run, _ in asking])
@@ -375,10 +399,7 @@ class _Job:
     batch: _Batch
     place: int
     counts: bool = True
-
-    @property
-    def seconds(self) -> float:
-        return float(self.batch.answers.seconds[self.place]) if self.counts else 0.0
+    seconds: float = 0.0
 
 
 def _event_by_event(task: Task, run: _Run) -> None:
@@ -429,18 +450,27 @@ def _answered(task: Task, run: _Run, proposal: Proposal, now: float, started: in
 def _start(run: _Run, clock: Clock[_Job], job: _Job) -> bool:
     """Give a job to a worker; whether it uses up budget.  What is under way is recalled when it is done."""
     batch, not_before = job.batch, job.batch.ready
-    if batch.proposal.recall:
-        assert batch.answers.rows is not None
-        memory, row = run.memory_of(batch.proposal), batch.answers.rows[job.place]
-        if memory[row] < np.inf:
-            job.counts = False
-            not_before = max(not_before, float(memory[row]))
-        else:
-            memory[row] = max(clock.now, not_before) + job.seconds
-    if job.counts:
+    memory = run.memory_of(batch.proposal) if batch.proposal.recall else None
+    row = 0 if batch.answers.rows is None else int(batch.answers.rows[job.place])
+    if memory is not None and memory[row] < np.inf:
+        job.counts = False
+        not_before = max(not_before, float(memory[row]))
+    else:
         run.idle = 0
+        job.seconds = _due(run, batch, job.place)
+        if memory is not None:
+            memory[row] = max(clock.now, not_before) + job.seconds
     clock.start(job.seconds, job, not_before)
     return job.counts and batch.answers.source == TRAIN
+
+
+def _due(run: _Run, batch: _Batch, place: int) -> float:
+    answers = batch.answers
+    if not run.task.oracle.sources[answers.source].resumes:
+        return float(answers.seconds[place])
+    assert answers.rows is not None
+    here = slice(place, place + 1)
+    return float(run.still_to_pay(answers.source, answers.rows[here], answers.seconds[here])[0])
 
 
 def _finished(run: _Run, job: _Job) -> None:

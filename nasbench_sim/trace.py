@@ -58,7 +58,12 @@ class Trace:
 
         Best held-out figure of the space (mean over repeats) minus the incumbent's, as errors, so never below 0
         (the source's eq. 4.1).
+
+        Raises:
+            UserError: the task's table has no held-out figure.
         """
+        if not self.about["optimum"]:
+            raise UserError(f"the table of {self.about['task']} has no test figure: ask for validation_regret")
         row = self.incumbent(seconds)
         held_out = np.append(self.held_out[:, 0], np.nan)[row]
         return np.asarray(held_out - self.about["optimum"][0])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from reports.figures import Drawing
+
 
 @dataclass(frozen=True)
 class Text:
@@ -66,12 +68,12 @@ class Figure:
 
     Attributes:
         name: of its file in ``figures/``, without ending.
-        svg: the file's content.
+        drawing: the files' contents.
         alt: what it shows, for those who cannot see it.
     """
 
     name: str
-    svg: str
+    drawing: Drawing
     alt: str
 
 
@@ -145,7 +147,21 @@ class Checklist:
     kind: str = "checklist"
 
 
-Block = Text | Table | Gallery | Items | Verdicts | Checklist
+@dataclass(frozen=True)
+class Details:
+    """Blocks that are folded away until asked for, and printed.
+
+    Attributes:
+        summary: what is asked for.
+        blocks: folded.
+    """
+
+    summary: str
+    blocks: Sequence[Text | Table | Gallery | Items]
+    kind: str = "details"
+
+
+Block = Text | Table | Gallery | Items | Verdicts | Checklist | Details
 
 
 @dataclass(frozen=True)
@@ -187,7 +203,8 @@ class Page:
         return [
             figure
             for section in self.sections
-            for block in section.blocks
+            for outer in section.blocks
+            for block in (outer.blocks if isinstance(outer, Details) else (outer,))
             if isinstance(block, Gallery)
             for figure in block.figures
         ]

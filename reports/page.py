@@ -23,6 +23,6 @@ def render(page: Page, files: Mapping[str, str]) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     # The figures are the one thing that is not escaped: this package drew them and escaped their texts.
-    environment.filters["inline"] = lambda figure: Markup(inline(figure.name, figure.svg, figure.alt))  # noqa: S704
+    environment.filters["inline"] = lambda figure: Markup(inline(figure.name, figure.drawing.svg, figure.alt))  # noqa: S704
     template = environment.from_string(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
     return template.render(page=page, files=files)

@@ -22,24 +22,34 @@ def page(results: Results, compared: Sequence[Compared], cells: Sequence[Beside]
         question=results.manifest["question"],
         subtitle=f"{wording.count(len(results.tasks), 'task')}, {len(results.strategies)} {strategies}, "
         f"{wording.count(runs, 'simulated run')}",
-        sections=[*parts, sections.methods(results), sections.provenance(results)],
+        sections=[
+            *parts,
+            *sections.power(results, compared),
+            sections.methods(results, compared),
+            sections.provenance(results),
+        ],
     ), more
 
 
 def _generic(
     results: Results, compared: Sequence[Compared], cells: Sequence[Beside]
 ) -> tuple[list[Section], dict[str, Any]]:
+    reached, times = sections.targets(results)
+    together, overall = sections.overall(results, compared)
     parts = [
         sections.answer(results, compared, cells),
         sections.evidence(results, cells),
+        sections.matrix(results),
         sections.curves(results, compared),
+        *reached,
+        *together,
     ]
     if compared:
         parts += [
             sections.forest(results, compared, cells),
             sections.comparison_tables(results, compared, cells),
         ]
-    return parts, {}
+    return parts, times | overall
 
 
 def _weight_sharing(
@@ -50,7 +60,7 @@ def _weight_sharing(
     leading = [one for one in compared if one.comparison.reference == first]
     stored = {task.name: weight_sharing.scatter(results, task) for task in results.tasks}
     scatters = {name: found for name, found in stored.items() if found is not None}
-    generic, _ = _generic(results, compared, cells)
+    generic, more = _generic(results, compared, cells)
     clock, summary = weight_sharing.clock_section(results, compared)
     parts = [
         sections.answer(results, leading, cells, "weight sharing"),
@@ -62,4 +72,4 @@ def _weight_sharing(
         *weight_sharing.claims(results, scatters),
         weight_sharing.practices(results, compared, scatters),
     ]
-    return parts, {"weight_sharing": summary}
+    return parts, more | {"weight_sharing": summary}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from nasbench_sim.errors import UserError
 DATA = {
     "comparisons.csv": "every comparison in full precision; regrets as fractions",
     "published.csv": "every published figure beside the one found here",
-    "summary.json": "all of the page’s numbers, for programs",
+    "comparisons.tex": "the comparisons as LaTeX tables, for \\usepackage{booktabs}",
+    "summary.json": "all of the page’s numbers, for programs; its fields are explained in reports/summary_schema.md",
 }
 
 
@@ -31,8 +33,8 @@ class Report:
 def build(out: Path) -> Report:
     """Make the report of a suite from what is stored in its output folder, and write it there.
 
-    Writes ``report.html``, ``comparisons.csv``, ``published.csv``, ``summary.json`` and ``figures/*.svg``.  The same
-    runs give the same bytes.
+    Writes ``report.html``, ``comparisons.csv``, ``comparisons.tex``, ``published.csv``, ``summary.json`` (explained in
+    ``summary_schema.md``) and ``figures/*`` as SVG and PDF.  The same runs give the same bytes.
 
     Args:
         out: the suite's output folder.
@@ -41,7 +43,7 @@ def build(out: Path) -> Report:
         UserError: no suite's folder, runs missing or damaged, or the folder cannot be written to.
     """
     # Imported here so that `import reports` stays light.
-    from reports import pages, tables, wording
+    from reports import latex, pages, tables, wording
     from reports.comparisons import compare_all
     from reports.page import render
     from reports.published import beside
@@ -52,14 +54,16 @@ def build(out: Path) -> Report:
     compared = compare_all(results)
     cells = beside(results, compared)
     page, more = pages.page(results, compared, cells)
-    files = {
+    files: dict[str, str | bytes] = {
         "comparisons.csv": tables.comparisons_csv(results.manifest["suite"], compared),
+        "comparisons.tex": latex.comparisons(results, compared),
         "published.csv": tables.published_csv(cells),
         "summary.json": tables.summary_json(results, compared, cells, more),
-        **{f"figures/{figure.name}.svg": figure.svg for figure in page.figures},
+        **{f"figures/{figure.name}.svg": figure.drawing.svg for figure in page.figures},
+        **{f"figures/{figure.name}.pdf": figure.drawing.pdf for figure in page.figures},
     }
     files["report.html"] = render(page, DATA)
-    _write(out, files)
+    write(out, files)
     told = {
         (cell.compared.task.name, cell.compared.comparison.reference, cell.compared.comparison.method): cell.published
         for cell in cells
@@ -68,14 +72,19 @@ def build(out: Path) -> Report:
     return Report(out / "report.html", wording.terminal(compared, told))
 
 
-def _write(out: Path, files: dict[str, str]) -> None:
+def write(out: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write files into a folder, each beside and renamed.
+
+    Raises:
+        UserError: it cannot be written to.
+    """
     try:
-        (out / "figures").mkdir(exist_ok=True)
+        (out / "figures").mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             path = out / name
             partial = path.with_name(f".{path.name}.{os.getpid()}.part")
             try:
-                partial.write_text(content, encoding="utf-8", newline="\n")
+                partial.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
                 os.replace(partial, path)
             finally:
                 partial.unlink(missing_ok=True)

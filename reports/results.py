@@ -110,6 +110,7 @@ def read(folder: Path) -> Results:
         listed = [(str(task), str(strategy), int(seed), str(path)) for task, strategy, seed, path in manifest["runs"]]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{folder / 'suite.json'} is damaged: run the suite again, its stored runs are kept") from error
+    _check(folder, manifest, tasks, strategies, listed)
     known = {strategy.name for strategy in strategies}
     for comparison in comparisons:
         for name in (comparison.reference, comparison.method):
@@ -164,6 +165,7 @@ def _runs(
             f"(the first: {task}, {strategy}, seed {seed}): {again}"
         )
     runs: dict[tuple[str, str], list[Trace]] = {group: [] for group in sorted(groups)}
+    versions: dict[str, str] = {}
     damaged: list[str] = []
     for task, strategy, seed, path in sorted(listed, key=lambda entry: entry[2]):
         try:
@@ -175,12 +177,48 @@ def _runs(
             damaged.append(path)
             continue
         runs[task, strategy].append(trace)
+        versions.setdefault(str(trace.about.get("engine", manifest.get("engine"))), path)
     if damaged:
         more = f" and {len(damaged) - NAMED} more" if len(damaged) > NAMED else ""
         raise UserError(
             f"{len(damaged)} of {len(listed)} stored runs are damaged ({', '.join(damaged[:NAMED])}{more}): {again}"
         )
+    others = {engine: path for engine, path in versions.items() if engine != manifest.get("engine")}
+    if others:
+        raise UserError(
+            f"{folder} mixes runs of different versions of the engine ({next(iter(others.values()))} is not of the one "
+            f"that {folder / 'suite.json'} names): run the suite {manifest.get('suite')} again with --fresh"
+        )
     return {group: tuple(traces) for group, traces in runs.items()}
+
+
+def _check(
+    folder: Path,
+    manifest: Mapping[str, Any],
+    tasks: tuple[Task, ...],
+    strategies: tuple[Strategy, ...],
+    listed: list[tuple[str, str, int, str]],
+) -> None:
+    """Whether the manifest lists every run once."""
+    path, suite = folder / "suite.json", manifest.get("suite")
+    if not listed or not tasks or not strategies:
+        raise UserError(f"{path} lists no runs: run the suite {suite} again with --out {folder}")
+    keys = [entry[:3] for entry in listed]
+    if len(set(keys)) < len(keys):
+        task, strategy, seed = next(key for key in keys if keys.count(key) > 1)
+        raise UserError(
+            f"{path} lists a run twice ({task}, {strategy}, seed {seed}): "
+            f"run the suite {suite} again with --out {folder}"
+        )
+    there = set(keys)
+    wanted = [(t.name, s.name, seed) for t in tasks for s in strategies for seed in range(s.seeds)]
+    missing = [key for key in wanted if key not in there]
+    if missing:
+        task, strategy, seed = missing[0]
+        raise UserError(
+            f"{path} lacks {len(missing)} of {len(wanted)} runs (the first: {task}, {strategy}, seed {seed}): run the "
+            f"suite {suite} again with --out {folder} and the same options, it makes only these"
+        )
 
 
 def _evidence(folder: Path, tasks: tuple[Task, ...]) -> Mapping[str, Mapping[str, Any]]:

@@ -39,6 +39,13 @@ def p_value(value: float) -> str:
     return "< 0.005" if value < 0.005 else number(value)
 
 
+def exact_p(value: float) -> str:
+    """A p-value with three digits, for where two are too few; very small ones as a bound."""
+    if np.isnan(value):
+        return "–"
+    return "< 0.001" if value < 0.001 else number(value, 3)
+
+
 def hours(seconds: float) -> str:
     """Simulated seconds as hours."""
     return f"{number(seconds / 3600, 1)} h"
@@ -47,6 +54,11 @@ def hours(seconds: float) -> str:
 def count(amount: int, noun: str) -> str:
     """How many of something."""
     return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
+
+
+def slug(name: str) -> str:
+    """The name as part of a file's name."""
+    return "".join(letter if letter.isalnum() else "-" for letter in name)
 
 
 def listing(parts: Sequence[str]) -> str:
@@ -121,7 +133,8 @@ def detail(one: Compared) -> str:
         f"(95% interval {interval(s.interval_low, s.interval_high)}); "
         f"the better one in {number(100 * s.superiority, 0)}% of all pairs of runs"
     )
-    return text + (f"; {s.note}" if s.note else "")
+    text += f"; {s.note}" if s.note else ""
+    return text + ("" if one.stands else f"; not after Holm’s correction, p = {exact_p(one.welch_holm)}")
 
 
 def remarks(one: Compared) -> str:

@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tasks", help="comma-separated: only these tasks")
     parser.add_argument("--strategies", help="comma-separated: only these strategies")
     parser.add_argument("--seeds", help="at most so many seeds of each strategy")
-    parser.add_argument("--budget", help="evaluations of each run (10000), or simulated seconds or hours (900s, 50h)")
+    parser.add_argument("--budget", help="evaluations of each run (10000), or simulated time (900s, 15m, 50h)")
     parser.add_argument("--workers", help="processes; default: one per core")
     parser.add_argument("--out", type=Path, help="output folder; default: results/SUITE")
     parser.add_argument("--tables", help="folder searched for tables before $NASBENCH_SIM_TABLES and the embedded ones")
@@ -148,7 +148,7 @@ def _budget(text: str | None) -> tuple[int | None, float | None]:
 
     if text is None:
         return None, None
-    unit = {"s": 1.0, "h": 3600.0}.get(text[-1:])
+    unit = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(text[-1:])
     if unit is None:
         return _count(text, "--budget"), None
     try:
@@ -156,7 +156,7 @@ def _budget(text: str | None) -> tuple[int | None, float | None]:
     except ValueError:
         seconds = math.nan
     if not 0 < seconds < math.inf:
-        raise UserError(f"--budget {text}: it must be evaluations (10000) or a positive time (900s, 50h)")
+        raise UserError(f"--budget {text}: it must be evaluations (10000) or a positive time (900s, 15m, 50h)")
     return None, seconds
 
 

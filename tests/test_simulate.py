@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from nasbench_sim.errors import UserError
+from nasbench_sim.oracle import Source, Task
 from nasbench_sim.simulate import simulate, simulate_many
 from nasbench_sim.strategies.greedy_search import GreedySearch
 from nasbench_sim.strategies.random_search import RandomSearch
 from nasbench_sim.strategies.strategy import Proposal
 from nasbench_sim.strategies.weight_sharing import WeightSharing
-from tests.scripted import Script, numbers, written
+from tests.scripted import Script, Written, numbers, written
 
 TEN = written(np.arange(10) / 10, np.arange(1.0, 11.0))
 each_number_of_workers = pytest.mark.parametrize("workers", [1, 2])
@@ -219,3 +220,26 @@ def test_a_name_names_the_stream_of_choices():
 def test_a_partial_is_called_as_what_it_fixes():
     trace = simulate(TEN, partial(partial(RandomSearch, draw=3)), evaluations=1)
     assert trace.about["strategy"] == "RandomSearch"
+
+
+class Resuming(Written):
+    """Trains for one or two epochs; two resume one, and ``seconds`` are those of two."""
+
+    @property
+    def sources(self):
+        return {"train": Source((1.0, 2.0), "epochs", resumes=True)}
+
+    def evaluate(self, request, run):
+        answers = super().evaluate(request, run)
+        part = (request.fidelity or 2.0) / 2.0
+        return replace(answers, seconds=answers.seconds * part)
+
+
+@each_number_of_workers
+def test_a_longer_training_that_resumes_a_shorter_one_pays_the_difference(workers):
+    task = Task("line", Resuming([0.3, 0.2, 0.1], [10.0, 20.0, 40.0]))
+    short = Proposal(numbers(0, 1, 2), fidelity=1.0)
+    trace, _ = play(task, short, None, Proposal(numbers(2)), None, Proposal(numbers(2)), evaluations=5, workers=workers)
+    assert trace.about["busy_seconds"] == 5.0 + 10.0 + 20.0 + 20.0 + 0.0
+    alone, _ = play(task, Proposal(numbers(2)), evaluations=1, workers=workers)
+    assert alone.seconds.tolist() == [40.0]

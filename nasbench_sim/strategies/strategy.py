@@ -29,7 +29,7 @@ class Proposal:
         source: as in ``Request``.
         fidelity: as in ``Request``.
         repeat: as in ``Request``.
-        keys: as in ``Request``.
+        keys: as in ``Request``; they are taken on trust but for the first and the last.
     """
 
     codes: Codes | None = None

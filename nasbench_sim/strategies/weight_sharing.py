@@ -24,7 +24,7 @@ class WeightSharing:
         space: to search.
         random: handed on to ``inner``.
         inner: the strategy that sees the proxy as its objective.
-        proxies: how many proxy evaluations it has.
+        proxies: how many proxy answers it asks for; those that ``inner`` has recalled from memory are among them.
         source: the oracle's source that answers with the proxy.
     """
 

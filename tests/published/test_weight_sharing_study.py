@@ -49,9 +49,10 @@ def test_the_clock_alone_gives_the_implied_difference_of_greedy_and_random_searc
     here = regrets(space)
     difference = here["GS"].mean() - here["RS"].mean()
     ours = np.hypot(standard_error(here["GS"]), standard_error(here["RS"]))
-    # The source's own: both of its means come from 100 runs whose spread is that of ours, and each implied figure
-    # is rounded twice.
-    tolerance = 2 * np.hypot(ours, ours) + 0.01
+    # The source's own error: 100 runs, whose spread is in the pooled one of its Table 4.5 (up to 3 points: its table
+    # holds cells that fail, ours does not); each implied figure is rounded twice.
+    _, deviation, _, _ = published()["regret_difference"][space][2]
+    tolerance = 2 * np.hypot(ours, deviation / np.sqrt(100)) + 0.01
     assert difference == pytest.approx(published()["implied"]["GS_minus_RS"][space], abs=tolerance)
 
 

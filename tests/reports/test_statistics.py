@@ -211,9 +211,9 @@ def test_a_curve_is_undefined_until_enough_runs_have_a_value() -> None:
     nan = np.nan
     values = [[nan, 0.4, 0.3], [nan, 0.2, 0.1], [0.6, nan, 0.2], [nan, 0.3, 0.2]]
     whole, most = curve(values), curve(values, share=0.75)
-    assert np.isnan(whole.mean).tolist() == [True, True, False]
-    assert np.isnan(most.mean).tolist() == [True, False, False]
-    assert whole.mean[2] == pytest.approx(0.2)
+    assert np.isnan(whole.centre).tolist() == [True, True, False]
+    assert np.isnan(most.centre).tolist() == [True, False, False]
+    assert whole.centre[2] == pytest.approx(0.2)
     low, high = mean([0.3, 0.1, 0.2, 0.2]).interval()
     assert (whole.low[2], whole.high[2]) == pytest.approx((low, high))
 
