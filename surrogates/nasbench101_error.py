@@ -23,7 +23,7 @@ FOLDS = 5
 VALIDATION_IMAGES = 9984
 CHANCE = 1 - 949 / VALIDATION_IMAGES  # error of a network that gives one answer to all images, as counted
 TREES_SHARE = 0.25  # of the mixture of trees and process; 0.15 to 0.35 are equally good
-CAUTION = 1.5  # times the likeliest noise: ranks among the best cells gain, the others lose nothing
+CAUTION = 1.5  # times the likeliest noise, which the kernel's rigid form makes too small; 1 to 2 rank equally well
 
 
 def failed(error: Floats) -> npt.NDArray[np.bool_]:
