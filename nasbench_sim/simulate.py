@@ -15,7 +15,7 @@ from nasbench_sim.clock import Clock, in_sequence
 from nasbench_sim.errors import UserError
 from nasbench_sim.oracle import Floats, Observations, Oracle, Request, Task
 from nasbench_sim.randomness import Streams
-from nasbench_sim.spaces.space import Codes, Keys
+from nasbench_sim.spaces.space import Codes, Keys, Space
 from nasbench_sim.strategies.strategy import Factory, Proposal, Strategy
 from nasbench_sim.trace import Trace
 
@@ -276,20 +276,31 @@ def _spelled_out(oracle: Oracle, proposals: list[Proposal], limits: list[int | N
             shuffle = proposals[place].shuffle
             order = slice(None) if shuffle is None else shuffle.permutation(len(codes))
             parts[place] = (codes[order], keys[order])
-    for place in given:
-        codes = np.asarray(proposals[place].codes)[: limits[place]]
-        known = proposals[place].keys
-        if known is None:
-            parts[place] = (codes, space.key(codes))
-        else:
-            ends = [0, -1] if len(codes) else []
-            if len(known) < len(codes) or not np.array_equal(space.key(codes[ends]), known[: len(codes)][ends]):
-                raise UserError("a proposal's keys are not those of its codes: leave them out, or ask space.key(codes)")
-            parts[place] = (codes, known[: len(codes)])
+    if given:
+        asked = [np.asarray(proposals[place].codes)[: limits[place]] for place in given]
+        for place, codes, keys in zip(given, asked, _keys_of(space, [proposals[p] for p in given], asked), strict=True):
+            parts[place] = (codes, keys)
     return [
         (codes[:limit][: proposal.limit], keys[:limit][: proposal.limit])
         for (codes, keys), proposal, limit in zip(parts, proposals, limits, strict=True)
     ]
+
+
+def _keys_of(space: Space, proposals: list[Proposal], asked: list[Codes]) -> list[Keys]:
+    """The keys of what each proposal asks for, worked out together; those that it brings are checked at both ends."""
+    unknown = [
+        codes if proposal.keys is None else codes[[0, -1] if len(codes) else []]
+        for proposal, codes in zip(proposals, asked, strict=True)
+    ]
+    bounds = np.cumsum([len(codes) for codes in unknown])[:-1]
+    keys = np.split(space.key(np.concatenate(unknown)), bounds)
+    for place, (proposal, codes) in enumerate(zip(proposals, asked, strict=True)):
+        if proposal.keys is not None:
+            brought = proposal.keys[: len(codes)]
+            if len(brought) < len(codes) or not np.array_equal(keys[place], brought[[0, -1] if len(codes) else []]):
+                raise UserError("a proposal's keys are not those of its codes: leave them out, or ask space.key(codes)")
+            keys[place] = brought
+    return keys
 
 
 def _affordable(task: Task, proposal: Proposal, count: int) -> int | None:
