@@ -1,7 +1,7 @@
 PYTHON ?= python
 DATA ?= ../shared/data
 
-.PHONY: check test bench tables golden gate calibrate
+.PHONY: check test bench tables docs golden gate calibrate
 
 check:  ## lint and types
 	$(PYTHON) -m ruff check .
@@ -13,6 +13,10 @@ test:  ## the whole test suite on two processes
 
 bench:  ## speed and memory, ratios side by side in one run
 	$(PYTHON) -m bench
+
+docs:  ## the pictures of the README, from a run of the main job
+	$(PYTHON) -m suites.run ws_vs_rs
+	mkdir -p docs && cp results/ws_vs_rs/figures/regret-A1.svg results/ws_vs_rs/figures/regret-A4.svg docs/
 
 golden:  ## golden traces anew, after a change that is meant to alter them
 	$(PYTHON) -m tests.golden.remake
