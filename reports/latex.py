@@ -62,10 +62,9 @@ def _table(comparison: Comparison, group: Sequence[Compared], family: int) -> st
 
 def _row(one: Compared) -> str:
     s = one.samples
-    difference = _number(100 * s.difference)
     cells = [
         escape(one.task.label),
-        rf"\textbf{{{difference}}}" if one.welch_holm < 0.05 else difference,
+        _number(100 * s.difference, bold=one.welch_holm < 0.05),
         f"[{_number(100 * s.interval_low)}, {_number(100 * s.interval_high)}]" if np.isfinite(s.interval_low) else "--",
         _p(one.welch_holm),
         _number(one.hedges_g.value),
@@ -75,11 +74,12 @@ def _row(one: Compared) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def _number(value: float, sign: bool = True) -> str:
+def _number(value: float, sign: bool = True, bold: bool = False) -> str:
     if not np.isfinite(value):
         return "--"
     text = f"{value:+.2f}" if sign else f"{value:.2f}"
-    return f"${'0.00' if float(text) == 0 else text}$"
+    text = "0.00" if float(text) == 0 else text
+    return rf"$\mathbf{{{text}}}$" if bold else f"${text}$"
 
 
 def _p(value: float) -> str:

@@ -171,7 +171,9 @@ def _runs(
         try:
             trace = Trace.load(folder / path)
             told = trace.about["task"], trace.about["strategy"], trace.about["seed"]
-            if told != (task, strategy, seed) or (task, strategy) not in runs:
+            whole = Path(path).stem.endswith(str(trace.about.get("identity", ""))[:12])
+            ours = trace.about.get("suite", manifest.get("suite")) == manifest.get("suite")
+            if told != (task, strategy, seed) or (task, strategy) not in runs or not whole or not ours:
                 raise KeyError("another run's file")
         except (UserError, KeyError):
             damaged.append(path)

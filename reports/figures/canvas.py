@@ -83,10 +83,13 @@ def draw(name: str, size: tuple[float, float], paint: Painter) -> Drawing:
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasSVG(figure)
         paint(figure)
+        layout = figure.get_layout_engine()
+        assert layout is not None
+        layout.execute(figure)  # once for both files, each of which would draw twice to do so itself
+        figure.set_layout_engine(None)
         content = io.StringIO()
         blank = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(content, format="svg", dpi=DOTS_PER_INCH, metadata=blank)
-        figure.set_layout_engine("none")  # it is laid out already
         for text in figure.findobj(Text):  # to embed a second font takes longer than to draw
             text.set_fontweight("normal")
         printed = io.BytesIO()

@@ -125,7 +125,7 @@ def _more(compared: Sequence[Compared]) -> list[Text | Table]:
                     wording.number(one.hedges_g.value, sign=True),
                     wording.interval(one.hedges_g.low, one.hedges_g.high, 1),
                 ),
-                Cell(wording.number(one.superiority.value), _bounds(one.superiority.low, one.superiority.high)),
+                _superiority(one),
                 wording.number(one.samples.superiority_normal),
                 Cell(wording.number(delta.value, sign=True), wording.interval(delta.low, delta.high, 1)),
                 Cell(wording.exact_p(one.samples.welch_p), f"Holm {wording.exact_p(one.welch_holm)}"),
@@ -169,6 +169,12 @@ def _more(compared: Sequence[Compared]) -> list[Text | Table]:
             "note",
         ),
     ]  # fmt: skip
+
+
+def _superiority(one: Compared) -> Cell:
+    found = one.superiority
+    bounds = _bounds(found.low, found.high)
+    return Cell(wording.number(found.value), f"{bounds}\n{found.note}" if found.note else bounds)
 
 
 def _bounds(low: float, high: float) -> str:

@@ -30,6 +30,7 @@ class Profile:
         low: ``float64[t]``, of the pointwise interval.
         high: ``float64[t]``.
         method: how the interval was made.
+        clusters: that it respects (of the benchmark with fewest); None: all runs are independent.
     """
 
     thresholds: Floats
@@ -37,6 +38,7 @@ class Profile:
     low: Floats
     high: Floats
     method: str
+    clusters: int | None
 
 
 def interquartile_mean(
@@ -110,7 +112,8 @@ def performance_profile(
         resampled += weights @ below / weights.sum(axis=1, keepdims=True) / len(labels)
         independent.append(len(below) if own is None else len(np.unique(np.asarray(own))))
     low, high = percentile_interval(resampled, independent, confidence)
-    return Profile(limits, share, low, high, STRATIFIED)
+    fewest = min((n for n, own in zip(independent, labels, strict=True) if own is not None), default=None)
+    return Profile(limits, share, low, high, STRATIFIED, fewest)
 
 
 def probability_of_improvement(

@@ -26,6 +26,7 @@ class Curve:
         high: ``float64[t]``.
         statistic: "mean", "median" or "interquartile mean".
         band: what the interval is, for a legend.
+        clusters: that the interval respects (of the benchmark with fewest); None: all runs are independent.
     """
 
     centre: Floats
@@ -33,6 +34,7 @@ class Curve:
     high: Floats
     statistic: str = "mean"
     band: str = "95% interval"
+    clusters: int | None = None
 
 
 def curve(
@@ -73,7 +75,8 @@ def curve(
             block = table[np.ix_(there, columns)]
             found[:, columns] = CENTRES[statistic](block, None if groups is None else groups[there], confidence)
     centre, low, high = found
-    return Curve(centre, low, high, statistic, f"{100 * confidence:g}% interval")
+    count = None if groups is None else len(np.unique(groups))
+    return Curve(centre, low, high, statistic, f"{100 * confidence:g}% interval", count)
 
 
 def stratified_curve(
@@ -99,7 +102,8 @@ def stratified_curve(
     with np.errstate(divide="ignore", invalid="ignore"):
         freedom = total**2 / sum(term**2 / f for term, (_, _, f) in zip(terms, parts, strict=True))
         half = np.where(total > 0, stdtrit(freedom, (1 + confidence) / 2) * np.sqrt(total), total)
-    return Curve(centre, centre - half, centre + half, "mean", f"{100 * confidence:g}% interval")
+    fewest = min((len(np.unique(np.asarray(own))) for own in labels if own is not None), default=None)
+    return Curve(centre, centre - half, centre + half, "mean", f"{100 * confidence:g}% interval", fewest)
 
 
 def log_area(values: npt.ArrayLike, seconds: npt.ArrayLike, floor: float) -> Floats:

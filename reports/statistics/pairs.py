@@ -184,6 +184,8 @@ def wilcoxon(differences: npt.ArrayLike, clusters: npt.ArrayLike | None = None, 
         found = stats.wilcoxon(x[x != 0])
         return Significance(name, float(found.statistic), float(found.pvalue), len(x), None, zeros)
     signed = _signed_ranks(x, groups)
+    if len(signed) < 2:
+        return Significance(name, np.nan, np.nan, len(x), number, "all differences but 0 are of one cluster")
     if len(signed) < 6:
         least = f"{len(signed)} clusters cannot give a p below {2.0 ** (1 - len(signed)):.3g}"
         zeros = f"{zeros}; {least}" if zeros else least

@@ -14,15 +14,22 @@ from scipy.special import logit, stdtr
 from reports.statistics.effects import placements, superiority_estimate
 from reports.statistics.estimates import Clusters, Floats, Significance, defined, mean, welch, why_unknown
 
-PERMUTATIONS = 9_999  # drawn, where all of them are more
+PERMUTATIONS = 4_999  # drawn, where all of them are more
 
 
-def students_t(reference: npt.ArrayLike, method: npt.ArrayLike) -> Significance:
+def students_t(
+    reference: npt.ArrayLike,
+    method: npt.ArrayLike,
+    clusters_reference: npt.ArrayLike | None = None,
+    clusters_method: npt.ArrayLike | None = None,
+) -> Significance:
     """Student's t-test (1908): independent values of one variance.
 
-    It has no counterpart for clusters, since single values and cluster means do not have one variance to pool:
-    use ``welchs_t``.
+    It has no counterpart for clusters, since single values and cluster means have no common variance to pool: with
+    labels the test is Welch's, and the answer says so.
     """
+    if clusters_reference is not None or clusters_method is not None:
+        return welchs_t(reference, method, clusters_reference, clusters_method)
     one, _, gone = defined(reference, None)
     two, _, gone_too = defined(method, None)
     note = why_unknown(mean(one), mean(two)) or _constant(one, two)
@@ -119,9 +126,9 @@ def permutation(
             return np.asarray((first - second) / np.sqrt(variance))
 
     places = np.arange(len(sums))
-    if clusters is not None and min(len(sums_one), len(sums_two)) < 2:
-        why = "one sample is a single cluster: the spread between clusters is unknown"
-        return Significance(name, np.nan, np.nan, n, clusters, why)
+    if min(len(sums_one), len(sums_two)) < 2:
+        note = f"one sample is a single {'run' if clusters is None else 'cluster'}: there is nothing to exchange it in"
+        return Significance(name, np.nan, np.nan, n, clusters, note)
     found = stats.permutation_test(
         (places[: len(sums_one)], places[len(sums_one) :]), difference, vectorized=True, axis=-1,
         n_resamples=PERMUTATIONS, batch=2_000, rng=np.random.default_rng(seed),

@@ -180,7 +180,8 @@ def log_rank(
 
     The statistic is z, positive where the method is the sooner.  With clusters its variance is the one of the runs'
     contributions summed in each cluster (Lee, Wei and Amato 1992), which needs some ten clusters to hold its level:
-    simulated with 100 independent runs against 5 clusters of 5 it rejects a true hypothesis in 7% of cases at level 5%.
+    simulated with 100 independent runs against 5 clusters of 5 or 25 single ones it
+    rejects a true hypothesis in 4% to 7% of cases at level 5%, with 25 against 5 clusters of 5 in 8%.
 
     Args:
         runtimes_reference: ``float64[n]``, infinite where never.

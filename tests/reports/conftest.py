@@ -114,7 +114,7 @@ def weight_sharing(tmp_path: Path) -> Folder:
     return toy_weight_sharing(tmp_path / "out")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, reports.Report]:
     """The folder and the report of ``toy_weight_sharing``, built once and not to be changed."""
     folder = toy_weight_sharing(tmp_path_factory.mktemp("suite") / "out")
