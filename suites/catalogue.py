@@ -42,6 +42,10 @@ from nasbench_sim.tabular import RowIndex, Table, find
 from nasbench_sim.tabular.grids import space_of
 from nasbench_sim.tabular.oracle import TabularOracle
 from nasbench_sim.timing import CIFAR10, Timing
+from surrogates.darts_distilled import Distilled, find_distilled
+from surrogates.darts_oracle import Answering, DARTSOracle
+from surrogates.nasbench301 import NASBench301, find_ensembles
+from surrogates.yahpo import YAHPO, find_yahpo
 
 NASBENCH101_EPOCHS = (4.0, 12.0, 36.0, 108.0)
 """Of NAS-Bench-101, and the rungs of the strategies below; other tasks need others, see ``Source.fidelities``."""
@@ -81,6 +85,9 @@ TASKS = (
     *(f"nasbench201/{data_set}" for data_set in NASBENCH201_DATA_SETS),
     *(f"macronas/{data_set}" for data_set in MACRONAS_DATA_SETS),
     "nasbench_macro",
+    "nasbench301",
+    "nasbench301/yahpo",
+    "nasbench301/ensemble",
     *(f"hpolib/{data_set}" for data_set in HPOLIB_DATA_SETS),
     *(f"hpobench/{data_set}" for data_set in HPOBENCH_DATA_SETS),
 )
@@ -146,6 +153,8 @@ def task(
     family, _, part = name.partition("/")
     if family == "macronas":
         return _of_table(name, family, part, folder, noise, held_out)
+    if family == "nasbench301":
+        return Task(name, DARTSOracle(_nasbench301(part, folder), noise=noise, held_out=held_out))
     if family in ("nasbench_macro", "hpolib", "hpobench"):
         return _of_table(name, name.replace("/", "_"), part, folder, noise, held_out)
     if family == "nasbench201":
@@ -194,6 +203,15 @@ def _of_table(name: str, file: str, data_set: str, folder: str | None, noise: st
     clock = "one second an evaluation, since the table has none"
     oracle = TabularOracle(space, table, data_set, noise=noise, held_out=held_out, train_seconds=seconds, clock=clock)
     return Task(name, oracle)
+
+
+def _nasbench301(part: str, folder: str | None) -> Answering:
+    """The embedded model; or, where their files are at hand, its teacher or the benchmark's own ensembles."""
+    if part == "yahpo":
+        return YAHPO.open(find_yahpo(folder))
+    if part == "ensemble":
+        return NASBench301.open(*find_ensembles(folder))
+    return Distilled.open(find_distilled(folder))
 
 
 def spearman(subspace: str, variant: str) -> tuple[float, float]:
