@@ -32,3 +32,4 @@ tables:  ## every embedded table anew, from the real data in $(DATA)
 	$(PYTHON) -m surrogates.nasbench101 --data $(DATA) -o tables/nasbench101.h5
 	$(PYTHON) -m surrogates.nasbench201 --data $(DATA) -o tables/nasbench201.h5
 	$(PYTHON) -m surrogates.macronas --data $(DATA) -o tables/macronas.h5
+	$(PYTHON) -m surrogates.darts_teaching --yahpo $(DATA)/yahpo_nb301 -o tables/darts_distilled.npz

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
@@ -123,7 +123,7 @@ class _Run:
         self.memory: dict[tuple[str, float, int], npt.NDArray[np.float64]] = {}
         self.ready: dict[str, float] = {}  # by source: when its set-up is done
         self.done_setups: set[str] = set()
-        self.paid: dict[str, dict[int, float]] = {}  # by source and row, where longer trainings resume
+        self.paid: dict[str, dict[Hashable, float]] = {}  # by source and name, where longer trainings resume
         self.several = len(task.oracle.objectives) > 1
         self.archive = Archive(len(task.oracle.objectives))  # with several objectives
         self.offered = 0  # to the archive
@@ -165,15 +165,16 @@ class _Run:
         memory[rows] = self.now
         return known | repeated
 
-    def still_to_pay(self, source: str, rows: npt.NDArray[np.int64], seconds: Floats) -> Floats:
-        """Seconds of each evaluation less what the run has paid for the same configuration, where a source resumes."""
-        if not self.task.oracle.sources[source].resumes:
+    def still_to_pay(self, answers: Observations, part: npt.NDArray[np.int64]) -> Floats:
+        """Seconds of some evaluations less what the run has paid for the same configurations, if the source resumes."""
+        seconds = answers.seconds[part]
+        if not self.task.oracle.sources[answers.source].resumes:
             return seconds
-        paid = self.paid.setdefault(source, {})
+        paid = self.paid.setdefault(answers.source, {})
         due = np.empty(len(seconds))
-        for place, (row, total) in enumerate(zip(rows.tolist(), seconds.tolist(), strict=True)):
-            due[place] = max(total - paid.get(row, 0.0), 0.0)
-            paid[row] = max(paid.get(row, 0.0), total)
+        for place, (name, total) in enumerate(zip(_names(answers, part), seconds.tolist(), strict=True)):
+            due[place] = max(total - paid.get(name, 0.0), 0.0)
+            paid[name] = max(paid.get(name, 0.0), total)
         return due
 
     def climb(self, fidelity: float) -> bool:
@@ -239,6 +240,13 @@ class _Run:
             np.array(fidelity, np.float64) if set(fidelity) - {oracle.sources[TRAIN].fidelities[-1]} else None,
             np.array(violation, np.float64) if any(violation) else None,
         )
+
+
+def _names(answers: Observations, part: npt.NDArray[np.int64]) -> list[Hashable]:
+    """What the configurations are told apart by: their rows, or their keys where they have none."""
+    if answers.rows is not None:
+        return list(answers.rows[part].tolist())
+    return list(map(tuple, answers.keys[part].tolist()))
 
 
 # --------------------------------------------------------------------------------------------------------------
@@ -347,11 +355,9 @@ def _account(
     seconds = np.zeros((b, longest))
     seconds[inside] = answers.seconds
     if task.oracle.sources[answers.source].resumes:
-        assert answers.rows is not None
         for place, (run, _) in enumerate(asking):
-            here, mine = slice(bounds[place], bounds[place + 1]), counted[place, : lengths[place]]
-            due = run.still_to_pay(answers.source, answers.rows[here][mine], answers.seconds[here][mine])
-            seconds[place, : lengths[place]][mine] = due
+            mine = np.flatnonzero(counted[place])
+            seconds[place, mine] = run.still_to_pay(answers, bounds[place] + mine)
     seconds[~counted] = 0.0
     _check_durations(task, seconds)
     set_up = np.array([run.set_up(answers.source) for run, _ in asking])
@@ -518,12 +524,7 @@ def _start(run: _Run, clock: Clock[_Job], job: _Job) -> bool:
 
 
 def _due(run: _Run, batch: _Batch, place: int) -> float:
-    answers = batch.answers
-    if not run.task.oracle.sources[answers.source].resumes:
-        return float(answers.seconds[place])
-    assert answers.rows is not None
-    here = slice(place, place + 1)
-    return float(run.still_to_pay(answers.source, answers.rows[here], answers.seconds[here])[0])
+    return float(run.still_to_pay(batch.answers, np.array([place]))[0])
 
 
 def _finished(run: _Run, job: _Job) -> None:

@@ -230,7 +230,7 @@ def compare(results: Results, task: Task, comparison: Comparison, at: float | No
         one = read_at(reference, seconds, what) if np.isfinite(seconds) else np.full(len(reference), np.nan)
         two = read_first(method, what)
     elif comparison.at == "end":
-        seconds = results.manifest["budget"].get(results.axis.name) or np.nan
+        seconds = task.budget.get(results.axis.name) or np.nan
         one, two = read_at(reference, np.inf, what), read_at(method, np.inf, what)
     else:
         raise UserError(f"the suite compares at {comparison.at!r}, which is neither 'one-shot' nor 'end'")

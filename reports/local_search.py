@@ -17,12 +17,15 @@ from reports.results import Results, Task
 from reports.speed import Speed, speeds
 from reports.statistics import TwoSamples
 
+SURROGATE_OF_A_SURROGATE = "surrogate of a surrogate"
 BREAK = re.compile(r"([/_])")  # where a long name may be broken
 KINDS = {
     "measured": "Measured: {tasks} (networks that were trained).",
     "recorded": "Recorded: {tasks} (figures that others measured and published).",
     "surrogate": "SURROGATE: {tasks} (a model predicted every accuracy; no network was trained).",
     "calibrated": "CALIBRATED: {tasks} (generated to meet published statistics; no network was trained).",
+    SURROGATE_OF_A_SURROGATE: "SURROGATE OF A SURROGATE: {tasks} (a model learned what another model predicts, and "
+    "that one is not what the published figures come from; no network was trained).",
 }
 
 
@@ -61,7 +64,7 @@ def answer(results: Results, found: Sequence[Speed], compared: Sequence[Compared
         group = [one for one in found if one.task == task]
         if not group:
             continue
-        about = "" if task.size is None else f"{task.size:,} configurations; "
+        about = "" if task.size is None else f"{wording.size(task.size)} configurations; "
         about += task.provenance.get("kind", "of unknown kind")
         details = [Detail(one.verdict, _figures(one)) for one in group]
         verdicts.append(

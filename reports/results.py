@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,14 @@ class Task:
         label: the shortest unambiguous form of the name, for tables and figures.
         size: configurations in the space, None where they are not counted.
         provenance: what answered: table, kind, fingerprint, clock, ...
+        budget: of its runs: "evaluations" and "seconds", None where that does not limit them.
     """
 
     name: str
     label: str
     size: int | None
     provenance: Mapping[str, str]
+    budget: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def space(self) -> str:
@@ -105,7 +107,7 @@ def read(folder: Path) -> Results:
         names = [task["name"] for task in manifest["tasks"]]
         labels = _labels(names)
         tasks = tuple(
-            Task(task["name"], label, task["size"], task["provenance"])
+            Task(task["name"], label, task["size"], task["provenance"], task.get("budget", manifest.get("budget", {})))
             for task, label in zip(manifest["tasks"], labels, strict=True)
         )
         strategies = tuple(Strategy(s["name"], s["title"], s["seeds"], s["cluster"]) for s in manifest["strategies"])

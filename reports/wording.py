@@ -9,6 +9,9 @@ import numpy as np
 from reports.comparisons import METRICS, Compared
 from reports.statistics import TwoSamples
 
+COUNTED = 10**12  # up to here numbers are written out
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 
 def number(value: float, digits: int = 2, sign: bool = False) -> str:
     """A number with a real minus sign; an en dash where there is none."""
@@ -53,7 +56,15 @@ def hours(seconds: float) -> str:
 
 def count(amount: int, noun: str) -> str:
     """How many of something."""
-    return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
+    return f"{size(amount)} {noun}{'' if amount == 1 else 's'}"
+
+
+def size(configurations: int) -> str:
+    """How many configurations a space has; beyond what can be counted out, about how many."""
+    if configurations < COUNTED:
+        return f"{configurations:,}"
+    exponent = len(str(configurations)) - 1
+    return f"about {configurations / 10**exponent:.1f} × 10{str(exponent).translate(RAISED)}"
 
 
 def slug(name: str) -> str:

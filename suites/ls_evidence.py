@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from nasbench_sim.oracle import Floats, Task
+from nasbench_sim.oracle import Floats, Oracle, Request, Task
 from nasbench_sim.randomness import stream
-from nasbench_sim.tabular.oracle import TabularOracle
 
 SAMPLE = 1000  # configurations whose neighbours are looked at
 OUTLIERS = 200  # drawn of those beyond the whiskers, evenly through their order
@@ -26,8 +25,7 @@ def write_evidence(task: Task, folder: Path) -> None:
     neighbours and the share of neighbours that are equal in error.  All are fractions.
     """
     oracle = task.oracle
-    assert isinstance(oracle, TabularOracle)
-    if oracle.noise != "mean":
+    if oracle.provenance["noise"] != "mean":
         return
     distances, equal, count = _neighbours(oracle, stream(0, "neighbours", task.name))
     figures = {
@@ -41,15 +39,17 @@ def write_evidence(task: Task, folder: Path) -> None:
     os.replace(partial, path)
 
 
-def _neighbours(oracle: TabularOracle, rng: np.random.Generator) -> tuple[Floats, float, float]:
+def _neighbours(oracle: Oracle, rng: np.random.Generator) -> tuple[Floats, float, float]:
     """Mean distance from each sampled configuration to its neighbours, share of equals, mean number of neighbours."""
     space = oracle.space
     codes = space.sample(rng, SAMPLE if space.size is None else min(SAMPLE, space.size))
-    error = oracle.mean_error(oracle.sources["train"].fidelities[-1])
     around = space.neighbourhoods(codes)
     sizes = np.diff(around.offsets)
-    own = np.repeat(error[oracle.locate(space.key(codes))], sizes)
-    apart = np.abs(error[oracle.locate(around.keys)] - own)
+    own, others = (
+        oracle.evaluate(Request(these, keys=keys), 0).objectives[:, 0]
+        for these, keys in ((codes, space.key(codes)), (around.codes, around.keys))
+    )
+    apart = np.abs(others - np.repeat(own, sizes))
     whose = np.repeat(np.arange(len(codes)), sizes)
     return np.bincount(whose, apart) / sizes, float((apart == 0).mean()), float(sizes.mean())
 

@@ -207,7 +207,12 @@ def _manifest(order: Order, suite: Suite, runs: list[Any]) -> dict[str, Any]:
         "parameters": dict(suite.parameters),
         "budget": {"evaluations": suite.evaluations, "seconds": suite.seconds},
         "tasks": [
-            {"name": task.name, "size": task.oracle.space.size, "provenance": dict(task.oracle.provenance)}
+            {
+                "name": task.name,
+                "size": task.oracle.space.size,
+                "budget": {"evaluations": task.evaluations, "seconds": task.seconds},
+                "provenance": dict(task.oracle.provenance),
+            }
             for task in tasks
         ],
         "strategies": [

@@ -59,6 +59,7 @@ class Suite:
         make_task: from a name and the folder given as ``--tables`` to a task without budget.
         evaluations: budget of each run in trainings.
         seconds: budget in simulated seconds.
+        evaluations_of: by task, budgets in trainings that go before the suite's (but not before ``--budget``).
         parameters: the readings chosen, as told by ``--set``.
         notes: for the page: readings, protocol, what was calibrated.
         published: tables to stand beside, see ``reports.published``.
@@ -76,6 +77,7 @@ class Suite:
     make_task: Callable[[str, Path | None], Task]
     evaluations: int | None = None
     seconds: float | None = None
+    evaluations_of: Mapping[str, int] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     published: tuple[Mapping[str, Any], ...] = ()

@@ -133,10 +133,9 @@ def _narrowed(suite: Suite, order: Order) -> Suite:
         entries = tuple(replace(entry, seeds=min(entry.seeds, order.seeds)) for entry in entries)
     kept = {entry.name for entry in entries}
     comparisons = tuple(c for c in suite.comparisons if c.reference in kept and c.method in kept)
-    budget = {}
     if order.evaluations is not None or order.seconds is not None:
-        budget = {"evaluations": order.evaluations, "seconds": order.seconds}
-    return replace(suite, tasks=tasks, entries=entries, comparisons=comparisons, **budget)
+        suite = replace(suite, evaluations=order.evaluations, seconds=order.seconds, evaluations_of={})
+    return replace(suite, tasks=tasks, entries=entries, comparisons=comparisons)
 
 
 @cache
@@ -150,7 +149,7 @@ def load_task(order: Order, name: str) -> Task:
             f"no evaluation of {name} fits into {suite.seconds:g} simulated seconds: raise --budget, "
             f"the shortest takes {least:.0f}"
         )
-    return task.within(evaluations=suite.evaluations, seconds=suite.seconds)
+    return task.within(evaluations=suite.evaluations_of.get(name, suite.evaluations), seconds=suite.seconds)
 
 
 def perform(order: Order, unit: Unit, out: Path) -> int:

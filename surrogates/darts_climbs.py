@@ -17,8 +17,15 @@ def best_of_climbs(
     space: Space, figure: Callable[[Codes], Floats], climbs: int, *, seed: int = 0
 ) -> tuple[Codes, float]:
     """The best configuration ``[d]`` that climbs from random starts end at, and its figure (minimised)."""
-    ends, values = climb(space, figure, space.sample(stream(seed, "climbs"), climbs))
+    ends, values = random_climbs(space, figure, climbs, seed=seed)
     return ends[int(np.argmin(values))], float(values.min())
+
+
+def random_climbs(
+    space: Space, figure: Callable[[Codes], Floats], climbs: int, *, seed: int = 0
+) -> tuple[Codes, Floats]:
+    """Where climbs from random starts end, ``[climbs, d]``, and the figures there."""
+    return climb(space, figure, space.sample(stream(seed, "climbs"), climbs))
 
 
 def climb(

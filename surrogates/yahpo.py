@@ -8,7 +8,7 @@ Benchmark for Hyperparameter Optimization", AutoML Conference.  It was learned f
 is not one of that benchmark's own ensembles: figures of the two are not interchangeable.
 
 The published graph takes one row.  Nothing in it depends on that number but the shapes that it declares, so these are
-opened; ``ROWS`` rows at a time then cost a twentieth of as many calls.
+opened; ``ROWS`` rows at a time then cost about a fifth of as many calls.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class YAHPO:
         place = Path(folder)
         for name in (GRAPH, ENCODING):
             if not (place / name).is_file():
-                raise UserError(f"{place} has no {name}: --yahpo names the folder nb301 of slds-lmu/yahpo_data")
+                raise UserError(f"{place} has no {name}: it is not the folder nb301 of slds-lmu/yahpo_data")
         graph, encoding = (place / GRAPH).read_bytes(), (place / ENCODING).read_bytes()
         digest = hashlib.sha256(hashlib.sha256(graph).digest() + hashlib.sha256(encoding).digest())
         return cls(_session(graph, place / GRAPH), _slots(encoding, place / ENCODING), digest.hexdigest())

@@ -113,3 +113,24 @@ def test_an_archive_holds_trainings_of_one_length(workers):
 def test_the_clock_charges_the_rest_where_trainings_resume_and_all_where_they_do_not(resumes, seconds, workers):
     trace = play(replace(TASK, oracle=replace(TASK.oracle, resumes=resumes)), short(0), None, long(0), workers=workers)
     assert trace.about["seconds"] == pytest.approx(seconds)
+
+
+class Unnumbered(Laddered):
+    """The same without row numbers, as a model's answers on a space that nobody can list."""
+
+    size = None
+
+    def evaluate(self, request, run):
+        return replace(super().evaluate(request, run), rows=None)
+
+
+@each_number_of_workers
+def test_without_row_numbers_the_clock_goes_by_keys(workers):
+    oracle = Unnumbered(**vars(replace(TASK.oracle, resumes=True)))
+    script = (short(0, 1), None, long(1), None, long(0), None, short(0))
+    found, expected = (
+        play(replace(TASK, oracle=one), *script, workers=workers)
+        for one in (oracle, replace(TASK.oracle, resumes=True))
+    )
+    assert found.about["seconds"] == expected.about["seconds"]
+    assert found.seconds.tolist() == expected.seconds.tolist()

@@ -16,6 +16,7 @@ both edges of a node may have the same input (``inputs="any"``).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -274,19 +275,24 @@ def edge_operations(codes: Codes) -> npt.NDArray[np.uint8]:
 
 def _steps(home: npt.NDArray[np.int64], repeats: bool) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Cells ``[n, 4, 2, 2]`` with one entry changed, ``[n, m, 4, 2, 2]``, and which of them are allowed, ``[n, m]``."""
-    changed: list[tuple[int, int, int, int]] = []  # node, edge, entry, which of the other values
+    node, edge, entry, other = _changes()
+    before = home[:, node, edge, entry]
+    value = other + (other >= before)
+    allowed = np.ones(value.shape, bool)
+    if not repeats:
+        allowed = (entry == 1) | (value != home[:, node, 1 - edge, 0])
+    steps = np.repeat(home[:, None], len(node), axis=1)
+    # What is not allowed stays as it is: it must still be a cell that has a number.
+    steps[:, np.arange(len(node)), node, edge, entry] = np.where(allowed, value, before)
+    return steps, allowed
+
+
+@cache
+def _changes() -> tuple[npt.NDArray[np.int64], ...]:
+    """What can be changed in a cell: node, edge, entry, and which of the other values it gets; ``int64[m]`` each."""
+    changed: list[tuple[int, int, int, int]] = []
     for node in range(NODES):
         for edge in range(2):
             changed += [(node, edge, 1, other) for other in range(len(OPERATIONS) - 1)]
             changed += [(node, edge, 0, other) for other in range(node + 1)]
-    steps = np.repeat(home[:, None], len(changed), axis=1)
-    allowed = np.ones((len(home), len(changed)), bool)
-    for at, (node, edge, entry, other) in enumerate(changed):
-        value = other + (other >= home[:, node, edge, entry])
-        steps[:, at, node, edge, entry] = value
-        if entry == 0 and not repeats:
-            beside = home[:, node, 1 - edge, 0]
-            allowed[:, at] = value != beside
-            # What is not allowed stays as it is: it must still be a cell that has a number.
-            steps[:, at, node, edge, entry] = np.where(value == beside, home[:, node, edge, 0], value)
-    return steps, allowed
+    return tuple(np.array(changed, np.int64).T)

@@ -19,6 +19,7 @@ from nasbench_sim.tabular.importers import (
     macronas,
     nasbench101,
     nasbench201_csv,
+    nasbench301,
     nasbench_macro,
     natsbench,
 )
@@ -33,6 +34,7 @@ IMPORTERS: dict[str, ModuleType] = {
     "macronas": macronas,
     "nasbench101": nasbench101,
     "nasbench201": nasbench201_csv,
+    "nasbench301": nasbench301,
     "nasbench_macro": nasbench_macro,
     "natsbench": natsbench,
 }

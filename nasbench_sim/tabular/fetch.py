@@ -56,7 +56,8 @@ def fetch(name: str | None, folder: Path, manifest: Path | None = None) -> str:
             + (f"did you mean {near[0]}?" if near else f"it has {', '.join(benchmarks)}")
         )
     benchmark = benchmarks[name]
-    following = f"python -m nasbench_sim.tabular import {benchmark['import']} FILE -o DIR"
+    following = f"python -m nasbench_sim.tabular import {benchmark.get('import')} FILE -o DIR"
+    following = benchmark.get("use", following)
     for file in benchmark["files"]:
         if "url" not in file:
             raise UserError(
@@ -96,7 +97,7 @@ def _read(path: Path) -> Mapping[str, Mapping[str, Any]]:
 def _problem(benchmark: object) -> str | None:
     if not isinstance(benchmark, dict):
         return "is no table"
-    for key in ("title", "licence", "import"):
+    for key in ("title", "licence", "use" if "use" in benchmark else "import"):
         if not isinstance(benchmark.get(key), str):
             return f"{key} is missing"
     files = benchmark.get("files")

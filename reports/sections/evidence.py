@@ -13,9 +13,12 @@ from reports.results import Results
 KINDS = {
     "measured": "measured: every figure is of a network that was trained.",
     "surrogate": "a SURROGATE: a model predicted the validation and test errors; no network was trained for them.",
+    "surrogate of a surrogate": "a SURROGATE OF A SURROGATE: a model learned what another model predicts, never what a "
+    "training gave; published figures come from other models, so this is another oracle.",
     "calibrated": "CALIBRATED: generated so that its statistics meet published ones; no network was trained for it.",
     "recorded": "recorded: figures that others measured and published.",
 }
+MODELLED = ("surrogate", "surrogate of a surrogate", "calibrated")
 NOISE = {
     "mean": "Every answer is the mean over the table's repeats",
     "repeat": "Every answer is one repeat, drawn for each run",
@@ -44,7 +47,7 @@ def evidence(results: Results, cells: Sequence[Beside]) -> Section:
         items += [(title, text) for text in _shared(found, len(results.tasks))]
     items += _kinds(cells)
     blocks: list[Block] = []
-    if any(task.provenance.get("kind") in ("surrogate", "calibrated") for task in results.tasks):
+    if any(task.provenance.get("kind") in MODELLED for task in results.tasks):
         blocks.append(
             Text(
                 "This page is a simulation on modelled figures. It says what the study would find if the models were "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reports import wording
 from reports.blocks import Block, Items, Section, Table, Text
@@ -16,18 +16,16 @@ def methods(results: Results, compared: Sequence[Compared]) -> Section:
     """How it was done, from what the suite says of itself."""
     manifest = results.manifest
     budget = manifest.get("budget", {})
-    limits = []
-    if budget.get("evaluations"):
-        limits.append(f"{budget['evaluations']:,} trained configurations")
-    if budget.get("seconds"):
-        limits.append(f"{wording.hours(budget['seconds'])} of simulated time")
-    items = [("Budget of a run", wording.listing(limits) or "the task's own")]
+    items = [("Budget of a run", _limits(budget) or "the task's own")]
+    items += [
+        (f"Budget of a run on {task.label}", _limits(task.budget)) for task in results.tasks if task.budget != budget
+    ]
     for strategy in results.strategies:
         seeds = f"{wording.count(strategy.seeds, 'run')}, seeds 0 to {strategy.seeds - 1}"
         items.append((f"Strategy {strategy.name}", f"{strategy.title}; {seeds}{_nested(strategy.cluster)}"))
     items += [(f"Reading: {name}", str(value)) for name, value in manifest.get("parameters", {}).items()]
     rows = [
-        [task.label, task.name, "–" if task.size is None else f"{task.size:,}", *_runs_of(results, task.name)]
+        [task.label, task.name, "–" if task.size is None else wording.size(task.size), *_runs_of(results, task.name)]
         for task in results.tasks
     ]
     columns = ["Task", "name", "configurations", *(f"runs {s.name}" for s in results.strategies)]
@@ -38,6 +36,15 @@ def methods(results: Results, compared: Sequence[Compared]) -> Section:
     if any(trace.objectives.shape[1] > 1 for trace in traces):
         blocks.append(Text("Some tasks have several objectives; this page judges the first one alone.", "note"))
     return Section("methods", "Methods", "Methods", blocks)
+
+
+def _limits(budget: Mapping[str, float | None]) -> str:
+    limits = []
+    if evaluations := budget.get("evaluations"):
+        limits.append(f"{evaluations:,} trained configurations")
+    if seconds := budget.get("seconds"):
+        limits.append(f"{wording.hours(seconds)} of simulated time")
+    return wording.listing(limits)
 
 
 def _nested(cluster: int | None) -> str:

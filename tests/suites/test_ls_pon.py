@@ -104,6 +104,28 @@ def test_noise_of_all_tasks_replaces_the_noisy_ones(tables: Path) -> None:
         ls_pon.suite(noise="loud").make_task("nasbench201/cifar10", tables)
 
 
+def test_runs_on_nasbench301_have_the_budget_of_the_study() -> None:
+    budgets = {name: load_task(Order("ls_pon"), name).evaluations for name in ("nasbench301", "macronas/cifar10")}
+    assert budgets == {"nasbench301": 3000, "macronas/cifar10": 1500}
+    assert load_task(Order("ls_pon", evaluations=60), "nasbench301").evaluations == 60
+    timed = load_task(Order("ls_pon", seconds=1e6), "nasbench301")
+    assert (timed.evaluations, timed.seconds) == (None, 1e6)
+
+
+def test_nasbench301_can_be_answered_by_another_model_and_says_so(tmp_path: Path) -> None:
+    for name, task in ls_pon.NASBENCH301.items():
+        made = ls_pon.suite(nasbench301=name)
+        assert task in made.tasks
+        cells = [cell for cell in made.published if cell.get("task") == task]
+        assert {cell["table"] for cell in cells} == {"3.5", "3.6", "3.7"}
+        assert all(("another oracle" in cell.get("note", "")) == (name != "ensemble") for cell in cells)
+    assert "nasbench301" not in ls_pon.suite(noise="repeat").tasks
+    with pytest.raises(UserError, match="--set nasbench301=tea: "):
+        ls_pon.suite(nasbench301="tea")
+    with pytest.raises(UserError, match=r"no yahpo_nb301/new_model\.onnx in"):
+        load_task(Order("ls_pon", (("nasbench301", "yahpo"),), str(tmp_path)), "nasbench301/yahpo")
+
+
 def test_a_part_of_a_name_means_every_task_that_ends_with_it() -> None:
     suite, _ = load(Order("ls_pon", tasks=("cifar10",)))
     assert suite.tasks == ("nasbench201/cifar10", "macronas/cifar10")
@@ -160,6 +182,18 @@ def test_neighbours_are_as_far_apart_as_they_are(tables: Path, tmp_path: Path) -
     assert box["mean"] == pytest.approx(np.mean(far), abs=5 * np.std(far) * np.sqrt(1 / 300 + 1 / SAMPLE))
     assert box["low"] <= box["first"] <= box["median"] <= box["third"] <= box["high"]
     assert found["optimum"] == pytest.approx(float(np.nanmin(error)))
+
+
+def test_neighbours_of_a_space_that_has_no_table_are_asked_of_its_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("suites.ls_evidence.SAMPLE", 20)
+    task = ls_pon.suite().make_task("nasbench301", None)
+    write_evidence(task, tmp_path)
+    found = json.loads((tmp_path / "local_search-nasbench301.json").read_text())
+    assert found["optimum"] == task.oracle.optimum_objectives[0]
+    assert found["neighbours"]["count"] == 120
+    assert 0 < found["neighbours"]["low"] < found["neighbours"]["median"] < found["neighbours"]["high"] < 0.02
 
 
 def test_noisy_tasks_have_no_evidence_of_their_own(tables: Path, tmp_path: Path) -> None:

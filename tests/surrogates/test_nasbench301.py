@@ -12,6 +12,7 @@ import pytest
 from nasbench_sim.errors import UserError
 from nasbench_sim.oracle import Request
 from nasbench_sim.spaces.darts import CELLS, DARTS, OPERATIONS
+from nasbench_sim.tabular.__main__ import main
 from nasbench_sim.tabular.importers.nasbench301 import PREFIX, code_of, import_nasbench301
 from nasbench_sim.tabular.oracle import TabularOracle
 from surrogates.nasbench301 import COLUMNS, ERROR, RUNTIME, NASBench301, inputs_of
@@ -181,6 +182,16 @@ def test_a_file_that_is_no_such_result_is_named_in_one_line(tmp_path, codes, cha
     assert not list(tmp_path.glob("*.h5"))
 
 
+def test_the_command_imports_them(tmp_path, codes, capsys):
+    folder = write(tmp_path / "nb_301_v13", {f"rs/results_{n}": result(code) for n, code in enumerate(codes)})
+    assert main(["import", "nasbench301", str(folder), "-o", str(tmp_path / "tables")]) == 0
+    assert f"wrote {tmp_path / 'tables' / 'nasbench301.h5'}: 6 rows, cifar10" in capsys.readouterr().out
+    assert main(["import", "nasbench301", str(tmp_path / "tables"), "-o", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+
+
 def test_folders_without_results_are_told(tmp_path):
     with pytest.raises(UserError, match="no such folder"):
         import_nasbench301(tmp_path / "none", tmp_path)
@@ -195,7 +206,7 @@ def test_folders_without_results_are_told(tmp_path):
 def ensembles(tmp_path_factory):
     """Two small ensembles in the folders of the published ones: XGBoost's JSON, LightGBM's text."""
     xgboost, lightgbm = pytest.importorskip("xgboost"), pytest.importorskip("lightgbm")
-    place = tmp_path_factory.mktemp("nb_models")
+    place = tmp_path_factory.mktemp("unzipped") / "nb_models"
     codes = KNOWN.sample(np.random.default_rng(0), 400)
     inputs, rng = inputs_of(codes), np.random.default_rng(1)
     for member in range(3):
@@ -284,23 +295,25 @@ def test_an_ensemble_is_a_task(ensembles):
 class Booby:
     """What a pickle can do."""
 
-    def __reduce__(self):
-        import os
+    def __init__(self, trace):
+        self.trace = trace
 
-        return os.system, ("touch /tmp/pickled-nasbench301",)
+    def __reduce__(self):
+        return Path.touch, (self.trace,)
 
 
 def test_pickles_are_refused_by_name_and_never_opened(copied):
     import pickle
 
+    trace = copied / "opened"
     for protocol in (2, 4):
         path = copied / ERROR / "1" / "surrogate_model.model"
         path.with_suffix(".json").unlink(missing_ok=True)
-        path.write_bytes(pickle.dumps(Booby(), protocol))
+        path.write_bytes(pickle.dumps(Booby(trace), protocol))
         with pytest.raises(UserError, match=r"1/surrogate_model\.model is a pickle, which can run any code") as told:
             opened(copied)
         assert "save_model('surrogate_model." in str(told.value)
-    assert not Path("/tmp/pickled-nasbench301").exists()
+    assert not trace.exists()
 
 
 def test_a_member_that_was_converted_stands_for_its_pickle(copied):

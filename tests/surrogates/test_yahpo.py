@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -67,18 +66,6 @@ def test_neither_order_nor_company_makes_a_difference(yahpo):
     for part in (slice(0, 1), slice(7, 40), slice(3, 3)):
         for one, other in zip(whole, yahpo.figures(codes[part], 98.0), strict=True):
             np.testing.assert_array_equal(one[part], other)
-
-
-@needs_data
-def test_batches_cost_a_fraction_of_single_rows(yahpo, published):
-    codes = sample(640)
-    categories = yahpo.categories(codes)
-    start = time.process_time()
-    one_by_one(published, categories[:320], 98.0)
-    single = 2 * (time.process_time() - start)
-    start = time.process_time()
-    yahpo.figures(codes, 98.0)
-    assert time.process_time() - start < single / 2
 
 
 @needs_data

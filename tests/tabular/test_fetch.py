@@ -339,6 +339,14 @@ def test_from_the_server_to_a_table(tmp_path, capsys):
     np.testing.assert_array_equal(table.array("cifar10/validation")[rows][:, 0], 1 - figures[:, 0, :, 1, 1])
 
 
+def test_what_needs_no_importing_says_what_comes_next(tmp_path, capsys):
+    with serving(CONTENT) as server:
+        path = manifest(tmp_path, server.url)
+        path.write_text(path.read_text().replace('import = "nasbench101"', 'use = "look at it"'))
+        assert main(["fetch", "nasbench101", "-o", str(tmp_path / "raw"), "--manifest", str(path)]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == "next: look at it"
+
+
 def test_killed_half_way_and_resumed(tmp_path):
     """Kill -9 while the file arrives; the same command brings the rest and asks for no byte twice."""
     content = CONTENT * 10
@@ -389,7 +397,7 @@ def test_a_place_that_cannot_be_written(server, tmp_path, capsys):
 def test_the_manifest_is_sound(capsys):
     path = embedded() / "MANIFEST.toml"
     for name, benchmark in tomllib.loads(path.read_text()).items():
-        assert benchmark["import"] in IMPORTERS
+        assert "use" in benchmark or benchmark["import"] in IMPORTERS
         for file in benchmark["files"]:
             assert file["known"]
             address = file.get("url") or file["page"]
