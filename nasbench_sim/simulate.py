@@ -165,17 +165,12 @@ class _Run:
         memory[rows] = self.now
         return known | repeated
 
-    def still_to_pay(self, answers: Observations, part: npt.NDArray[np.int64]) -> Floats:
-        """Seconds of some evaluations less what the run has paid for the same configurations, if the source resumes."""
-        seconds = answers.seconds[part]
-        if not self.task.oracle.sources[answers.source].resumes:
-            return seconds
-        paid = self.paid.setdefault(answers.source, {})
-        due = np.empty(len(seconds))
-        for place, (name, total) in enumerate(zip(_names(answers, part), seconds.tolist(), strict=True)):
-            due[place] = max(total - paid.get(name, 0.0), 0.0)
-            paid[name] = max(paid.get(name, 0.0), total)
-        return due
+    def still_to_pay(self, source: str, name: Hashable, total: float) -> float:
+        """Seconds of an evaluation less what the run has paid for the same configuration, where a source resumes."""
+        paid = self.paid.setdefault(source, {})
+        before = paid.get(name, 0.0)
+        paid[name] = max(before, total)
+        return max(total - before, 0.0)
 
     def climb(self, fidelity: float) -> bool:
         """Whether a training of this fidelity may become the incumbent; the first longer one starts anew.
@@ -242,7 +237,7 @@ class _Run:
         )
 
 
-def _names(answers: Observations, part: npt.NDArray[np.int64]) -> list[Hashable]:
+def _names(answers: Observations, part: slice = slice(None)) -> list[Hashable]:
     """What the configurations are told apart by: their rows, or their keys where they have none."""
     if answers.rows is not None:
         return list(answers.rows[part].tolist())
@@ -355,9 +350,11 @@ def _account(
     seconds = np.zeros((b, longest))
     seconds[inside] = answers.seconds
     if task.oracle.sources[answers.source].resumes:
-        for place, (run, _) in enumerate(asking):
-            mine = np.flatnonzero(counted[place])
-            seconds[place, mine] = run.still_to_pay(answers, bounds[place] + mine)
+        each = zip(np.nonzero(inside)[0].tolist(), counted[inside].tolist(), _names(answers), strict=True)
+        seconds[inside] = [
+            asking[place][0].still_to_pay(answers.source, name, total) if counts else 0.0
+            for (place, counts, name), total in zip(each, answers.seconds.tolist(), strict=True)
+        ]
     seconds[~counted] = 0.0
     _check_durations(task, seconds)
     set_up = np.array([run.set_up(answers.source) for run, _ in asking])
@@ -524,7 +521,11 @@ def _start(run: _Run, clock: Clock[_Job], job: _Job) -> bool:
 
 
 def _due(run: _Run, batch: _Batch, place: int) -> float:
-    return float(run.still_to_pay(batch.answers, np.array([place]))[0])
+    answers, here = batch.answers, slice(place, place + 1)
+    total = float(answers.seconds[place])
+    if not run.task.oracle.sources[answers.source].resumes:
+        return total
+    return run.still_to_pay(answers.source, _names(answers, here)[0], total)
 
 
 def _finished(run: _Run, job: _Job) -> None:

@@ -234,7 +234,7 @@ NOTE_301 = (
 )
 NOTE_BUDGET = (
     "The study says 1,000 evaluations for Tables 3.3 and 3.4, but its figures of LS there are those of Table 3.6, and "
-    "on the measured table runs of 1,000 would come to 463 ± 287 on ImageNet16-120: here all runs have 1,500."
+    "on the measured table runs of 1,000 would come to 463 ± 287 on ImageNet16-120: here they have 1,500."
 )
 NOTE_REA = (
     "The study copied the published figures of REA from another one, which limited runs by seconds; here REA has as "

@@ -150,7 +150,7 @@ class Distilled:
         """
         path = Path(path)
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 found = {name: np.asarray(file[name]) for name in file.files}
             about = json.loads(found.pop("about").tobytes())
             if about["format"] != FORMAT:

@@ -37,7 +37,7 @@ LEARNED = (400_000, 60, 60, 40, 200_000)
 HELD_OUT = (20_000, 10, 10, 10, 10_000)
 CURVES = 60_000  # networks whose shorter trainings are learned
 ROUNDS = 1200  # as many as five averaged ensembles of 240 had; one that goes on learning ranks better
-CLIP = 0.03  # what the pairs leave, at most: a handful of networks that the teacher drops far would drown the rest
+CLIP = 0.03  # of what the pairs leave: no network may drown the rest
 OPTIONS: Mapping[str, Any] = {
     "objective": "regression",
     "learning_rate": 0.1,

@@ -13,7 +13,13 @@ from reports.figures.curves import Line
 
 
 def accuracy_curves(
-    name: str, title: str, lines: Sequence[Line], lowest: float, best: float, axis: Axis = EVALUATIONS
+    name: str,
+    title: str,
+    lines: Sequence[Line],
+    lowest: float,
+    best: float,
+    limit: str = "best of the space",
+    axis: Axis = EVALUATIONS,
 ) -> Drawing:
     """Accuracy of the incumbent over a logarithmic axis, with bands.
 
@@ -23,6 +29,7 @@ def accuracy_curves(
         lines: one per strategy; accuracies are fractions.
         lowest: accuracy at the frame's lower edge.
         best: of the whole space, drawn as a dotted line; NaN where it is not known.
+        limit: what that line is.
         axis: what the lines' seconds are.
     """
 
@@ -36,7 +43,7 @@ def accuracy_curves(
         highest = max(float(np.nanmax(line.curve.centre, initial=lowest)) for line in lines)
         if np.isfinite(best):
             axes.axhline(100 * best, color=GREY, linewidth=0.9, linestyle=(0, (1, 2)), zorder=0)
-            axes.annotate("best of the space", (0.01, 100 * best), xycoords=("axes fraction", "data"), xytext=(0, 2),
+            axes.annotate(limit, (0.01, 100 * best), xycoords=("axes fraction", "data"), xytext=(0, 2),
                           textcoords="offset points", fontsize=8, color=GREY)  # fmt: skip
             highest = max(highest, best)
         axes.set_ylim(100 * lowest, 100 * (highest + 0.08 * (highest - lowest)))

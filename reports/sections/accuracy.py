@@ -39,7 +39,8 @@ def accuracy(results: Results, optimum: Mapping[str, float]) -> Section:
         settled = [line.curve.centre[np.searchsorted(grid, min(SETTLED, last))] for line in lines]
         best = 1 - optimum.get(task.name, np.nan)
         name = f"accuracy-{wording.slug(task.label)}"
-        drawing = figures.accuracy_curves(name, task.label, lines, float(np.nanmin(settled)), best)
+        limit = task.provenance.get("optimum", "best of the space")
+        drawing = figures.accuracy_curves(name, task.label, lines, float(np.nanmin(settled)), best, limit)
         ends = ", ".join(f"{line.name} {wording.points(line.curve.centre[-1], sign=False)}%" for line in lines)
         alt = f"{task.label}: mean validation accuracy of the incumbent over evaluations. After {last:,}: {ends}."
         drawings.append(Figure(name, drawing, alt))

@@ -42,6 +42,7 @@ def evidence(results: Results, cells: Sequence[Beside]) -> Section:
                 text = texts.get(value, _of_many(value) if key == "noise" else value).replace(
                     "{table}", task.provenance.get("table", "the table")
                 )
+                text = task.provenance.get("answers", text) if key == "noise" else text
                 text = (text if key == "kind" else text[:1].upper() + text[1:]).rstrip(".") + "."
                 found.setdefault(text, []).append(task.label)
         items += [(title, text) for text in _shared(found, len(results.tasks))]

@@ -388,6 +388,7 @@ def test_a_taught_model_follows_its_teacher_and_is_the_same_twice(taught, monkey
     from surrogates import darts_teaching
 
     monkeypatch.setattr(darts_teaching, "ROUNDS", 8)
+    monkeypatch.setattr(darts_teaching, "OPTIONS", {**darts_teaching.OPTIONS, "num_threads": 1})
     monkeypatch.setattr(darts_teaching, "CLIMBS", 2)
     for name in ("one.npz", "other.npz"):
         model = darts_teaching.teach(Slope(), lambda done, what: None, taught)
