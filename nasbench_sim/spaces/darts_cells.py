@@ -24,6 +24,10 @@ NODES, EDGES, OPERATIONS = 4, 8, 7
 Integers = npt.NDArray[np.int64]
 
 _PLACES = OPERATIONS ** np.arange(EDGES, dtype=np.int64)[::-1]
+# Looked up, since dividing many numbers is slow: input and operation of an edge's number, and of every half of a
+# labelling its four operations.
+_INPUT, _OPERATION = np.divmod(np.arange((NODES + 1) * OPERATIONS), OPERATIONS)
+_HALVES = (np.arange(OPERATIONS ** (EDGES // 2))[:, None] // _PLACES[EDGES // 2 :] % OPERATIONS).astype(np.uint8)
 LABELLINGS = OPERATIONS**EDGES
 """Ways to give a structure its operations."""
 
@@ -100,9 +104,10 @@ def numbers(cells: Integers, repeats: bool, renamed: bool) -> Integers:
         renamed: cells whose nodes only have other names share a number, that of the least among them.
     """
     known = structures(repeats)
-    edges = np.sort(cells[..., 0] * OPERATIONS + cells[..., 1], axis=2)
-    inputs, operations = edges // OPERATIONS, (edges % OPERATIONS).reshape(-1, EDGES)
-    structure = known.pairs[np.arange(NODES), inputs[..., 0], inputs[..., 1]] @ known.places
+    edges = cells[..., 0] * OPERATIONS + cells[..., 1]
+    first, second = np.minimum(edges[..., 0], edges[..., 1]), np.maximum(edges[..., 0], edges[..., 1])
+    structure = known.pairs[np.arange(NODES), _INPUT[first], _INPUT[second]] @ known.places
+    operations = np.stack([_OPERATION[first], _OPERATION[second]], axis=2).reshape(-1, EDGES)
     if not renamed:
         return np.asarray(structure * LABELLINGS + operations @ _PLACES)
     first, ways = known.first[structure], known.ways[structure]
@@ -120,9 +125,12 @@ def numbers(cells: Integers, repeats: bool, renamed: bool) -> Integers:
 
 def cells(numbers: Integers, repeats: bool) -> npt.NDArray[np.uint8]:
     """``uint8[n, 4, 2, 2]``: the cells that have these numbers."""
-    inputs = structures(repeats).inputs[numbers // LABELLINGS]
-    operations = (numbers[:, None] // _PLACES % OPERATIONS).reshape(-1, NODES, 2)
-    return np.stack([inputs, operations], axis=3).astype(np.uint8)
+    structure, labelling = np.divmod(numbers, LABELLINGS)
+    halves = np.stack(np.divmod(labelling, len(_HALVES)), axis=1)
+    found = np.empty((len(numbers), NODES, 2, 2), np.uint8)
+    found[..., 0] = structures(repeats).inputs[structure]
+    found[..., 1] = _HALVES[halves].reshape(-1, NODES, 2)
+    return found
 
 
 def drawn(rng: np.random.Generator, n: int, repeats: bool, renamed: bool) -> Integers:
