@@ -91,7 +91,10 @@ def _kinds(tasks: Sequence[Task]) -> str:
     """Which tasks rest on which kind of table."""
     groups: dict[str, list[str]] = {}
     for task in tasks:
-        groups.setdefault(task.provenance.get("kind", "unknown"), []).append(task.label)
+        table = task.provenance.get("table", "")
+        # A model is called by its name, whatever the task is called; tables are known by the task.
+        label = f"{task.label}, answered by the {table}" if " " in table else task.label
+        groups.setdefault(task.provenance.get("kind", "unknown"), []).append(label)
     told = {kind: wording.listing(labels) for kind, labels in groups.items()}
     return " ".join(KINDS.get(kind, f"{kind}: {{tasks}}.").format(tasks=labels) for kind, labels in told.items())
 

@@ -110,7 +110,7 @@ class NASBench301:
     def provenance(self) -> Mapping[str, str]:
         """What answers, for reports."""
         return {
-            "table": "NAS-Bench-301, its own ensembles",
+            "table": "ensembles that NAS-Bench-301 published",
             "kind": "surrogate",
             "fingerprint": self.fingerprint,
             "licence": "Apache-2.0",

@@ -20,7 +20,7 @@ MAY_IMPORT = {
 ENGINE_NEEDS = {"numpy", "scipy", "h5py"}
 HEAVY = {
     *("torch", "torch_geometric", "xgboost", "lightgbm", "sklearn", "matplotlib", "pandas", "pyarrow"),
-    *("optuna", "nevergrad", "syne_tune", "smac", "ConfigSpace", "cmaes"),
+    *("optuna", "nevergrad", "syne_tune", "smac", "ConfigSpace", "cmaes", "onnx", "onnxruntime"),
 }
 
 

@@ -289,7 +289,7 @@ def test_an_ensemble_is_a_task(ensembles):
     answers = found.oracle.evaluate(Request(KNOWN.sample(np.random.default_rng(0), 5)), 0)
     np.testing.assert_array_equal(answers.held_out, answers.objectives)
     assert (answers.objectives[:, 0] >= found.oracle.optimum).all()
-    assert found.oracle.provenance["table"] == "NAS-Bench-301, its own ensembles"
+    assert found.oracle.provenance["table"] == "ensembles that NAS-Bench-301 published"
 
 
 class Booby:
