@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from surrogates import kinds
 from surrogates.ensemble import Ensemble, fit_ensemble, joined
@@ -25,11 +26,16 @@ TIMES = 2.0  # the error that was expected, at least
 FEWEST = 5  # of which a chance can be learned
 LEVELS = 10
 PILOT: Mapping[str, Any] = {"members": 2, "rounds": 120, "patience": 0}
-CHANCE: Mapping[str, Any] = {"members": 4, "rounds": 60, "patience": 0}
+CHANCE: Mapping[str, Any] = {"members": 4, "rounds": 100, "patience": 0}
 OPTIONS: Mapping[str, Mapping[str, Any]] = {  # few of many rows fail, so that a leaf may hold three of them
-    "lgb": {"num_leaves": 15, "min_data_in_leaf": 3, "feature_fraction": 0.3, "lambda_l2": 0.1},
-    "xgb": {"max_depth": 5, "min_child_weight": 3, "colsample_bytree": 0.3, "lambda": 0.1},
-}
+    "lgb": {
+        "objective": "binary", "learning_rate": 0.05, "num_leaves": 15, "feature_fraction": 0.3,
+        "min_data_in_leaf": 3, "min_sum_hessian_in_leaf": 1e-4,
+    },
+    "xgb": {
+        "objective": "binary:logistic", "eta": 0.1, "max_depth": 4, "colsample_bytree": 0.3, "min_child_weight": 1e-4
+    },
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Failures:
 
     Attributes:
         level: logarithm of the error of a training that failed.
-        chance: trees for the chance.
+        chance: trees for the logit of the chance.
     """
 
     level: float
@@ -47,14 +53,14 @@ class Failures:
     def moved(self, log: Floats, inputs: Inputs) -> Floats:
         """Predictions ``float64[n]`` of trainings that do not fail, moved towards those that do by the chance."""
         answers = self.chance.ask(inputs)
-        return self._towards(log, sum(answers, np.zeros(len(log))) / len(answers))
+        return self._towards(log, sum(map(expit, answers), np.zeros(len(log))) / len(answers))
 
     def moved_out_of_fold(self, log: Floats, learned: Inputs) -> Floats:
         """The same for the learned rows, by members that had not seen them."""
-        return self._towards(log, self.chance.out_of_fold(learned))
+        return self._towards(log, expit(self.chance.out_of_fold(learned)))
 
     def _towards(self, log: Floats, chance: Floats) -> Floats:
-        return np.asarray(log + np.clip(chance, 0, 1) * (self.level - log))
+        return np.asarray(log + chance * (self.level - log))
 
     def save(self, folder: Path, name: str) -> dict[str, Any]:
         """Write members into ``folder / name / failures``; what ``load`` needs beside them, as plain values."""
