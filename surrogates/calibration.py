@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,8 @@ Floats = npt.NDArray[np.float64]
 
 LEVELS = 10
 NINETY = 1.6448536269514722  # normal deviates that hold 90 % between them
-LEAST_SHARE = 0.1  # of the total variance that the model always owns to
+MOST_RELATIVE = 4.0  # times the typical spread between members, that a row's counts at most
+LEAST_SHARE = 0.02  # of the total variance that the model always owns to
 TRUST = 0.25  # of a row's variance that follows its own spread between members: the most likely of 0, 1/4, 1/2, 1
 
 
@@ -25,7 +26,8 @@ class Calibration:
         level: ``float64[k]``, increasing: log predictions.
         total: ``float64[k]``, of a single training run about the ensemble's prediction, such that 1.645 of them
             either way hold 90%.
-        noise: ``float64[k]``, between training runs of one configuration; None where no repeats are known.
+        noise: ``float64[k]``, between training runs of one configuration, likewise such that 1.645 of them hold 90%,
+            since a few runs deviate by much more; None where no repeats are known.
         spread: ``float64[k]``, typical standard deviation between members on configurations they never saw.
         repeats: degrees of freedom behind ``noise``.
     """
@@ -50,7 +52,7 @@ class Calibration:
         total, noise = np.interp(predicted, self.level, self.total), self.noise_sd(predicted)
         own = np.sqrt(np.maximum(total**2 - noise**2, LEAST_SHARE * total**2))
         typical = np.maximum(np.interp(predicted, self.level, self.spread), 1e-12)
-        relative = np.minimum(spread / typical, 4.0) ** 2
+        relative = np.minimum(spread / typical, MOST_RELATIVE) ** 2
         return np.asarray(own * np.sqrt(1 - TRUST + TRUST * relative))
 
     def noise_sd(self, predicted: Floats) -> Floats:
@@ -109,9 +111,10 @@ def calibrate(
     """
     parts = _parts(out_of_fold)
     level = np.array([out_of_fold[rows].mean() for rows in parts])
+    spread = _by_level(level, fresh, fresh_variance, _typical)
     noise, freedom = _noise(runs, parts, stated_noise)
     total = np.empty(len(parts))
-    spread, gained = _by_level(level, fresh, fresh_variance), _by_level(level, fresh, saved)
+    gained = _by_level(level, fresh, saved)
     for at, rows in enumerate(parts):
         off = np.abs(runs[rows] - out_of_fold[rows, None])
         alone = (np.nanquantile(off, 0.9) / NINETY) ** 2
@@ -137,20 +140,32 @@ def _noise(runs: Floats, parts: list[npt.NDArray[np.int64]], stated: Floats | No
         return None, 0
     several = count > 1
     mean = np.nansum(runs, axis=1) / np.maximum(count, 1)
-    squares = np.nansum((runs - mean[:, None]) ** 2, axis=1)
+    # A run's deviation from the mean of c runs, itself among them, is smaller by sqrt((c - 1) / c).
+    off = np.abs(runs - mean[:, None]) * np.sqrt(count / np.maximum(count - 1, 1))[:, None]
+
+    def scale(rows: Any) -> float:
+        return float(np.nanquantile(off[rows], 0.9) / NINETY)
+
+    overall = scale(several)
+    inside = [rows[several[rows]] for rows in parts]
     freedom = int((count[several] - 1).sum())
-    overall = np.sqrt(squares[several].sum() / freedom)
-    found = []
-    for rows in parts:
-        inside = rows[several[rows]]
-        own = int((count[inside] - 1).sum())
-        found.append(np.sqrt(squares[inside].sum() / own) if own >= 20 else overall)
-    return np.array(found), freedom
+    return np.array([scale(rows) if len(rows) >= 20 else overall for rows in inside]), freedom
 
 
-def _by_level(level: Floats, at: Floats, value: Floats) -> Floats:
+def _typical(variance: Floats) -> float:
+    """The variance of which these are 1 time on average, where none counts more than ``MOST_RELATIVE`` squared times.
+
+    So a level's deviations are on average the level's, and a few outliers do not make them.
+    """
+    typical = float(variance.mean())
+    for _ in range(50):
+        typical *= float(np.minimum(variance / max(typical, 1e-300), MOST_RELATIVE**2).mean())
+    return typical
+
+
+def _by_level(level: Floats, at: Floats, value: Floats, of: Callable[[Floats], Any] = np.median) -> Floats:
     """Medians of ``value`` over the points nearest to each level, ``float64[k]``; a few outliers decide nothing."""
     part = np.searchsorted((level[1:] + level[:-1]) / 2, at)
-    overall = float(np.median(value)) if len(value) else 0.0
+    overall = float(of(value)) if len(value) else 0.0
     inside = [value[part == number] for number in range(len(level))]
-    return np.array([np.median(one) if len(one) >= 10 else overall for one in inside])
+    return np.array([of(one) if len(one) >= 10 else overall for one in inside])

@@ -24,6 +24,13 @@ REGION = {
 }
 
 
+_SETTINGS = (
+    "Default settings were found on NAS-Bench-101: those of trees and what counts as a failed training on rows that "
+    "members left out of 20,000 learned ones, width, depth and dropout of the graph network on another split of the "
+    "same sample; for every other table they are untuned."
+)
+
+
 def card(surrogate: Surrogate, figures: Mapping[str, Any]) -> str:
     """The card as Markdown.
 
@@ -41,6 +48,7 @@ def card(surrogate: Surrogate, figures: Mapping[str, Any]) -> str:
         f"{about['learned']:,} of {about['rows']:,} rows of `{about['table']}` ({about['table_kind']}, fingerprint "
         f"`{about['fingerprint'][:16]}`, {about['licence']}; {about['source']}), chosen {about['split']}, seed "
         f"{about['seed']}. Target: the {surrogate.error.target}, in its logarithm.{note}{_warning(about)}",
+        _SETTINGS,
         "## How good it is",
         "On rows that it never saw. The sparse tau rounds predictions to 0.1% accuracy. Intervals are for one "
         "training run.",

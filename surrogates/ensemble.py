@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nasbench_sim.randomness import stream
 from surrogates.inputs import Inputs
@@ -68,6 +69,7 @@ def fit_ensemble(
     lessons: Lessons,
     seed: int,
     *,
+    usable: npt.NDArray[np.bool_] | None = None,
     workspace: Path | None = None,
     about: Mapping[str, object] | None = None,
     report: Report = silent,
@@ -79,6 +81,7 @@ def fit_ensemble(
         learner: fits one.
         lessons: n rows.
         seed: of parts and members.
+        usable: ``bool[n]``, rows that members learn from and stop by; the others are only predicted.
         workspace: where finished members are kept, so that an interrupted training goes on; None keeps none.
         about: what else the members depend on, so that none of another table or split is taken up.
         report: told the progress.
@@ -88,10 +91,11 @@ def fit_ensemble(
     """
     count = learner.members
     part = parts(len(lessons.target), count, seed)
+    usable = np.ones(len(part), bool) if usable is None else usable
     members: list[Member] = []
     out_of_fold = np.empty(len(part))
     for number in range(count):
-        recipe = _recipe(kind, learner, lessons, seed, number, about or {})
+        recipe = _recipe(kind, learner, lessons, usable, seed, number, about or {})
         place = None if workspace is None else workspace / f"{kind}-{recipe}{learner.suffix}"
 
         def tell(done: float, what: str, number: int = number) -> None:
@@ -100,7 +104,7 @@ def fit_ensemble(
         tell(0.0, "begins")
         member = _kept(learner, place)
         if member is None:
-            train, stop = np.flatnonzero(part != number), np.flatnonzero(part == number)
+            train, stop = np.flatnonzero(usable & (part != number)), np.flatnonzero(usable & (part == number))
             member = learner.fit(lessons, train, stop, seed + SEED_STEP * number, tell)
             if place is not None:
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -132,11 +136,19 @@ def _kept(learner: Learner, place: Path | None) -> Member | None:
         return None
 
 
-def _recipe(kind: str, learner: Learner, lessons: Lessons, seed: int, number: int, about: Mapping[str, object]) -> str:
+def _recipe(
+    kind: str,
+    learner: Learner,
+    lessons: Lessons,
+    usable: npt.NDArray[np.bool_],
+    seed: int,
+    number: int,
+    about: Mapping[str, object],
+) -> str:
     """A hash of all that a member depends on."""
     settings: dict[str, Any] = asdict(learner) if is_dataclass(learner) and not isinstance(learner, type) else {}
     text = json.dumps([kind, settings, seed, number, dict(about)], sort_keys=True, default=str)
     content = hashlib.sha256(text.encode())
-    for array in (lessons.inputs.codes, lessons.target, lessons.beside):
+    for array in (lessons.inputs.codes, lessons.target, lessons.beside, usable):
         content.update(np.ascontiguousarray(array).tobytes())
     return content.hexdigest()[:16]

@@ -230,7 +230,8 @@ def _named(part: Any) -> list[str]:
     if isinstance(part, Mapping):
         files = part.get("files", [])
         flat = [one for entry in files for one in ([entry] if isinstance(entry, str) else entry)]
-        return [*flat, *(name for value in part.get("parts", []) for name in _named(value))]
+        within = [*part.get("parts", []), part.get("failures")]
+        return [*flat, *(name for value in within for name in _named(value))]
     return []
 
 

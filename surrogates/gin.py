@@ -40,8 +40,8 @@ class GIN:
         threads: of the processor; another number gives another network, as good.
     """
 
-    members: int = 5
-    epochs: int = 40
+    members: int = 10
+    epochs: int = 30
     patience: int = 12
     width: int = 64
     depth: int = 4

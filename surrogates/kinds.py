@@ -10,7 +10,7 @@ from surrogates.members import Learner
 ABOUT = {
     "xgb": "XGBoost, 10 members: the fastest to ask",
     "lgb": "LightGBM, 10 members",
-    "gin": "graph isomorphism network, 5 members",
+    "gin": "graph isomorphism network, 10 members",
     "blend": "networks and trees, weighted by what they predict out of fold",
     "gp": "Gaussian process, 5 members (yardstick)",
     "forest": "random forest, 4 members (yardstick)",
@@ -18,6 +18,11 @@ ABOUT = {
 }
 BLENDED = ("gin", "lgb", "gp")
 NEEDS = {"xgb": "xgboost", "forest": "xgboost", "lgb": "lightgbm", "gp": "lightgbm", "gin": "torch", "mlp": "torch"}
+
+
+def trees_of(kind: str) -> str:
+    """The boosted trees, "lgb" or "xgb", that predict the figures beside the error where the model is of this kind."""
+    return "lgb" if kind in ("lgb", "gp") else "xgb"
 
 
 def parts(kind: str) -> tuple[str, ...]:

@@ -20,6 +20,8 @@ ENSEMBLE: Mapping[str, Any] = {"learning_rate": 0.08, "feature_fraction": 0.15, 
 """Fewer and larger steps than a model alone takes: the mean over members smooths what they leave.  They stop by the
 absolute error, so that single networks that failed to train do not decide it."""
 
+FEW = 64  # rows
+
 
 @dataclass(frozen=True)
 class LightGBM:
@@ -65,11 +67,21 @@ class LightGBM:
         return Booster(_booster(text, str(path)))
 
     def together(self, members: Sequence[Member]) -> Callable[[Inputs], Floats]:
-        """One booster with an output per member, so that a row's features are read once."""
+        """All members: of few rows by one booster with an output per member, so that the library is called once.
+
+        It walks all trees for a row before the next row.  Of many rows each member is asked apart, since its trees
+        stay in the cache; together they would not.
+        """
         boosters = [member.trees for member in members if isinstance(member, Booster)]
         joined = _booster(_joined([one.model_to_string() for one in boosters]), "the ensemble")
         count = len(boosters)
-        return lambda inputs: _values(joined, inputs.features).reshape(-1, count).T.copy()
+
+        def ask(inputs: Inputs) -> Floats:
+            if len(inputs) <= FEW:
+                return _values(joined, inputs.features).reshape(-1, count).T.copy()
+            return np.stack([_values(one, inputs.features) for one in boosters])
+
+        return ask
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,10 @@ from nasbench_sim.randomness import stream
 from nasbench_sim.spaces.space import Codes, Space
 from nasbench_sim.tabular.rows import RowIndex
 from nasbench_sim.tabular.table import Table
-from surrogates import kinds
+from surrogates import failures, kinds
 from surrogates.calibration import Calibration, calibrate
 from surrogates.ensemble import Ensemble, fit_ensemble, joined, part_of
+from surrogates.failures import Failures
 from surrogates.inputs import Inputs
 from surrogates.members import Floats, Lessons, Report, silent
 from surrogates.splits import Split
@@ -41,6 +42,7 @@ class Model:
         kind: a name of ``kinds.ABOUT``.
         ensembles: its parts; several make a blend.
         weights: of the parts, summing to one.
+        failures: the chance that a training fails; None where none of the learned rows seems to.
         calibration: of its standard deviations.
     """
 
@@ -49,6 +51,7 @@ class Model:
     kind: str
     ensembles: tuple[Ensemble, ...]
     weights: tuple[float, ...]
+    failures: Failures | None
     calibration: Calibration
 
     def predict(self, codes: Codes) -> tuple[Floats, Floats]:
@@ -84,8 +87,10 @@ class Model:
 
     def out_of_fold(self, learned: Inputs) -> Floats:
         """Log predictions ``float64[n]`` of the learned rows, all in their order, by members that had not seen them."""
-        held = [ensemble.out_of_fold(_seen(learned, self.target)) for ensemble in self.ensembles]
-        return sum((w * part for w, part in zip(self.weights, held, strict=True)), np.zeros(len(learned)))
+        learned = _seen(learned, self.target)
+        held = [ensemble.out_of_fold(learned) for ensemble in self.ensembles]
+        log = sum((w * part for w, part in zip(self.weights, held, strict=True)), np.zeros(len(learned)))
+        return log if self.failures is None else self.failures.moved_out_of_fold(log, learned)
 
     def _logs(self, inputs: Inputs) -> tuple[Floats, Floats]:
         asked = [ensemble.ask(inputs) for ensemble in self.ensembles]
@@ -93,7 +98,7 @@ class Model:
         mean = sum((w * part for w, part in zip(self.weights, means, strict=True)), np.zeros(len(inputs)))
         within = zip(self.weights, means, variances, strict=True)
         variance = sum((w * (own + (part - mean) ** 2) for w, part, own in within), np.zeros(len(inputs)))
-        return mean, np.sqrt(variance)
+        return mean if self.failures is None else self.failures.moved(mean, inputs), np.sqrt(variance)
 
     def save(self, folder: Path, name: str) -> dict[str, Any]:
         """Write members into ``folder / name``; what ``load`` needs beside them, as plain values."""
@@ -105,6 +110,7 @@ class Model:
             "figure": self.target.figure,
             "fidelity": self.target.fidelity,
             "weights": list(self.weights),
+            "failures": None if self.failures is None else self.failures.save(folder, name),
             "calibration": self.calibration.as_plain(),
             "parts": [
                 {
@@ -132,8 +138,9 @@ def load(space: Space, folder: Path, found: Mapping[str, Any]) -> Model:
     if len(weights) != len(ensembles) or not ensembles:
         raise ValueError("the weights are not those of the parts")
     target = Target(str(found["data_set"]), str(found["figure"]), float(found["fidelity"]))
+    lost = None if found["failures"] is None else failures.load(folder, found["failures"])
     calibration = Calibration.of_plain(found["calibration"])
-    return Model(space, target, str(found["kind"]), tuple(ensembles), weights, calibration)
+    return Model(space, target, str(found["kind"]), tuple(ensembles), weights, lost, calibration)
 
 
 def fit(
@@ -176,13 +183,21 @@ def fit(
         row = int(split.learned[int(np.argmax(np.isnan(log)))])
         raise UserError(f"{table.path}: row {row} has no {target} (NaN), so it cannot be learned")
     lessons = Lessons(inputs, log, _beside(table, split, target))
+    trees, own = kinds.trees_of(kind), dict((settings or {}).get("beside", {}))
+    far = np.zeros(len(log), bool)
+    if target.figure != "train_seconds":
+        report(0.0, "failed trainings")
+        far = failures.failed(trees, lessons, seed, own, workspace)
+    lost = failures.fit(trees, lessons, far, seed, own, workspace=workspace)
     ensembles, held = [], []
     for turn, (name, learner) in enumerate(zip(names, learners, strict=True)):
 
         def tell(done: float, what: str, turn: int = turn) -> None:
             report((turn + done) / len(names), what)
 
-        ensemble, out_of_fold = fit_ensemble(name, learner, lessons, seed, workspace=workspace, report=tell)
+        ensemble, out_of_fold = fit_ensemble(
+            name, learner, lessons, seed, usable=~far, workspace=workspace, report=tell
+        )
         ensembles.append(ensemble)
         held.append(out_of_fold)
     fresh = _seen(Inputs(space, _fresh(space, inputs.codes, seed)), target)
@@ -191,19 +206,19 @@ def fit(
         variance * (1 - 1 / len(ensemble.members))
         for ensemble, (_, variance) in zip(ensembles, asked, strict=True)
     ])  # fmt: skip
-    weights = _weights(np.stack(held), log, saved.mean(1) if saved.size else np.zeros(len(held)))
-    blended = weights @ np.stack(held)
-    draft = Model(space, target, kind, tuple(ensembles), tuple(weights.tolist()), _UNCALIBRATED)
+    weights = _weights(np.stack(held)[:, ~far], log[~far], saved.mean(1) if saved.size else np.zeros(len(held)))
+    draft = Model(space, target, kind, tuple(ensembles), tuple(weights.tolist()), lost, _UNCALIBRATED)
     fresh_log, fresh_spread = draft.logs(fresh)
+    blended = weights @ np.stack(held)
     calibration = calibrate(
-        blended,
+        blended if lost is None else lost.moved_out_of_fold(blended, inputs),
         log_repeats(table, target)[split.learned],
         fresh_log,
         fresh_spread**2,
         weights**2 @ saved,
         _stated_noise(table, split, target),
     )
-    return Model(space, target, kind, draft.ensembles, draft.weights, calibration)
+    return Model(space, target, kind, draft.ensembles, draft.weights, lost, calibration)
 
 
 def _seen(inputs: Inputs, target: Target) -> Inputs:
@@ -237,7 +252,7 @@ def _weights(held: Floats, target: Floats, saved: Floats) -> Floats:
         return np.ones(1)
     off = held - target
     typical = np.quantile(np.abs(off), 0.9, axis=1)[:, None]
-    off = np.clip(off, -3 * typical, 3 * typical)  # networks that failed to train decide nothing here
+    off = np.clip(off, -3 * typical, 3 * typical)  # single configurations decide nothing here
     covariance = off @ off.T / len(target) - np.diag(saved)
     values, vectors = np.linalg.eigh(covariance)
     root = (vectors * np.sqrt(np.maximum(values, 1e-3 * values.max()))).T

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nasbench_sim.errors import UserError
-from nasbench_sim.spaces.nasbench101 import OPERATIONS, NASBench101
+from nasbench_sim.spaces.nasbench101 import NASBench101
+from nasbench_sim.spaces.nasbench101_cells import OPERATIONS
 from nasbench_sim.spaces.space import Codes, Keys
 from nasbench_sim.tabular.columns import read_columns
 

@@ -18,7 +18,7 @@ import numpy as np
 from nasbench_sim.errors import UserError
 from nasbench_sim.spaces.space import Codes, Space
 from nasbench_sim.tabular.table import Table
-from surrogates import differences, model
+from surrogates import differences, kinds, model
 from surrogates.differences import Differences
 from surrogates.ensemble import part_of
 from surrogates.inputs import Inputs
@@ -28,7 +28,6 @@ from surrogates.splits import Split
 from surrogates.targets import LEAST, Target, log_mean, main_target
 
 ENUMERABLE = 10**6  # configurations; of larger spaces no optimum is known
-TREES = {"lgb": "lgb", "gp": "lgb", "blend": "lgb"}  # otherwise xgb: what predicts the figures beside the error
 
 
 @dataclass(frozen=True)
@@ -256,7 +255,7 @@ def fit(
     longest = np.array([target.fidelity])
     if only_error:
         return Surrogate(space, main, longest, None, None, None, np.ones(1), np.ones(1), about)
-    trees = TREES.get(kind, "xgb")
+    trees = kinds.trees_of(kind)
     own = dict((settings or {}).get("beside", {}))
     fidelities = table.fidelities_of(target.data_set, target.figure)  # type: ignore[arg-type]
     log = log_mean(table, target)

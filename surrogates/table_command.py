@@ -14,7 +14,7 @@ from nasbench_sim.errors import UserError
 from nasbench_sim.tabular.table import Table
 
 Learned = TypeVar("Learned")
-Step = Callable[[str], object]
+Step = Callable[[str], None]
 
 
 def make_table(

@@ -34,6 +34,9 @@ DEFAULTS: Mapping[str, Any] = {
     "verbosity": 0,
 }
 
+FEW = 1000  # rows on which threads would wait for each other longer than they work
+Margins = np.ndarray[Any, np.dtype[np.float32]]
+
 
 @dataclass(frozen=True)
 class XGBoost:
@@ -77,8 +80,8 @@ class XGBoost:
     def together(self, members: Sequence[Member]) -> Callable[[Inputs], Floats]:
         """One booster with an output per member, so that a row's features are read once."""
         boosters = [member.trees for member in members if isinstance(member, Booster)]
-        joined = _booster(json.dumps(_joined(boosters)).encode(), "the ensemble")
-        return lambda inputs: np.asarray(_margins(joined, inputs.features), np.float64).T.copy()
+        ask = _asking(_booster(json.dumps(_joined(boosters)).encode(), "the ensemble"))
+        return lambda inputs: np.asarray(ask(inputs.features), np.float64).T.copy()
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class Booster:
     trees: xgboost.Booster
 
     def predict(self, inputs: Inputs) -> Floats:
-        return _margins(self.trees, inputs.features).astype(np.float64)[:, 0]
+        return _asking(self.trees)(inputs.features).astype(np.float64)[:, 0]
 
     def save(self, path: Path) -> None:
         beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -96,12 +99,26 @@ class Booster:
         os.replace(beside, path)
 
 
-def _margins(trees: xgboost.Booster, features: Features) -> np.ndarray[Any, np.dtype[np.float32]]:
-    if not len(features):
-        return np.zeros((0, 1), np.float32)
-    trees.set_param({"nthread": 2 if len(features) > 1000 else 1})
-    found = trees.inplace_predict(features, predict_type="margin", validate_features=False)
-    return np.asarray(found).reshape(len(features), -1)
+def _asking(trees: xgboost.Booster) -> Callable[[Features], Margins]:
+    """From features ``float32[n, k]`` to margins ``float32[n, outputs]``.
+
+    The number of threads is set where it changes alone: after that the library takes half a millisecond to configure
+    itself anew, which is as long as one row takes.
+    """
+    threads = 0
+
+    def ask(features: Features) -> Margins:
+        nonlocal threads
+        if not len(features):
+            return np.zeros((0, 1), np.float32)
+        wanted = 2 if len(features) > FEW else 1
+        if wanted != threads:
+            trees.set_param({"nthread": wanted})
+            threads = wanted
+        found = trees.inplace_predict(features, predict_type="margin", validate_features=False)
+        return np.asarray(found).reshape(len(features), -1)
+
+    return ask
 
 
 def _booster(text: bytes, where: str) -> xgboost.Booster:
