@@ -120,10 +120,10 @@ def _several(
     indicators, fronts = several.over_time(study)
     first = generic[0]
     parts = [
-        replace(first, blocks=[several.top(results), *first.blocks]),
+        replace(first, blocks=[*several.top(results, study), *first.blocks]),
+        *by_device,
         *several.growth(study),
         *ranking,
-        *by_device,
         *published,
         *indicators,
         *several.sizes(study),

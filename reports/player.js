@@ -34,7 +34,7 @@ for (const host of document.querySelectorAll(".player")) {
     const box = make("input", label, { type: "checkbox" });
     box.checked = true;
     box.addEventListener("change", () => { if (box.checked) shown.add(one.name); else shown.delete(one.name); draw(); });
-    const key = make("svg", label, { width: 18, height: 14, viewBox: "-9 -7 18 14", "aria-hidden": "true" });
+    const key = make("svg", label, { width: 18, height: 14, viewBox: "-9 -7 18 14", role: "img", "aria-label": `marker of ${one.name} in the picture` });
     make("path", key, { d: marker(place, 0, 0, 4.5), fill: one.colour });
     label.append(` ${one.name}`);
   });

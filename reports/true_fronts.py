@@ -12,6 +12,12 @@ import numpy as np
 from nasbench_sim.errors import UserError
 from reports.statistics import Floats
 
+LATENCY = "latency_"
+# Of the devices whose latency NAS-Bench-201 has been measured on, by how their names begin.
+DEVICES = {
+    "1080ti": "GPU", "2080ti": "GPU", "titan": "GPU", "gold": "CPU", "silver": "CPU", "pixel": "phone",
+    "samsung": "phone", "essential": "phone", "raspi": "single-board computer", "fpga": "FPGA", "eyeriss": "ASIC",
+}  # fmt: skip
 LABELS = {
     "error": "validation error",
     "mmacs": "multiply-adds",
@@ -58,12 +64,18 @@ class Front:
     def label(self, column: int) -> str:
         """Of an axis, with its unit."""
         name = self.objectives[column]
-        if name.startswith("latency_"):
-            text = f"latency on {name.removeprefix('latency_')}"
+        if name.startswith(LATENCY):
+            text = f"latency on {name.removeprefix(LATENCY)}"
         else:
             text = LABELS.get(name, name.replace("_", " "))
         unit = self.units[column] or ("" if name in self.ranges else "%")
         return f"{text}, {unit}" if unit else text
+
+    @property
+    def device(self) -> str:
+        """Kind of the device whose latency is an objective, such as "GPU"; empty where there is none."""
+        names = [name.removeprefix(LATENCY) for name in self.objectives if name.startswith(LATENCY)]
+        return next((kind for name in names for start, kind in DEVICES.items() if name.startswith(start)), "")
 
 
 def fronts(folder: Path, tasks: Sequence[str]) -> dict[str, Front]:

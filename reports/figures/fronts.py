@@ -66,15 +66,16 @@ def growth(
         for (left, right), moment in zip(table, moments, strict=True):
             left.step(front[:, 0], front[:, 1], where="post", color=GREY, linewidth=3.2, alpha=0.35, label="true front")
             for one in moment.found:
-                left.plot(one.points[:, 0], one.points[:, 1], MARKERS[one.place % len(MARKERS)], markersize=3.2,
-                          markerfacecolor="none", markeredgewidth=0.9, color=colour(one.place), label=one.name)  # fmt: skip
+                marker = {"marker": MARKERS[one.place % len(MARKERS)], "markersize": 3.2, "markerfacecolor": "none"}
+                left.plot(*one.points.T, linestyle="none", markeredgewidth=0.9, color=colour(one.place), label=one.name,
+                          **marker)  # fmt: skip
                 _above(right, costs, one)
             left.set_yscale("log")
             plain_ticks(left.yaxis, (1.0, 2.0, 5.0))
             _above_axis(right)
             left.set_title(moment.label, loc="left", fontsize=9)
             left.set_ylabel(labels[1])
-            right.set_ylabel("points above the front")
+            right.set_ylabel("points")
         for axes in table[-1]:
             axes.set_xlabel(labels[0])
         table[0, 1].set_title("above the true front", loc="left", fontsize=9, color=GREY)
@@ -108,38 +109,42 @@ def attainment_difference(
     name: str,
     title: str,
     edges: tuple[Floats, Floats],
-    shares: Sequence[tuple[str, Floats]],
-    names: tuple[str, str],
+    moments: Sequence[str],
+    rows: Sequence[tuple[tuple[str, str], Sequence[Floats]]],
     label: str,
 ) -> Drawing:
-    """Where more runs of one method than of another attain a point; colours and hatching.
+    """Where more runs of one method than of another attain a point: a row for each pair, a column for each moment.
 
     Args:
         name: of the figure.
         title: above it.
         edges: of the cells: costs ``float64[x + 1]``, and errors above the front ``float64[y + 1]``.
-        shares: label and ``float64[y, x]``, share of the second's runs less the first's, -1 to 1.
-        names: of the two.
+        moments: labels of the columns.
+        rows: two methods, and for each moment ``float64[y, x]``: share of the second's runs less the first's.
         label: of costs.
     """
     from matplotlib.colors import LinearSegmentedColormap
 
     def paint(figure: Any) -> None:
         colours = LinearSegmentedColormap.from_list("difference", [LEAST, WHITE, MOST])
-        column = figure.subplots(len(shares), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-        for axes, (told, values) in zip(column, shares, strict=True):
-            drawn = axes.pcolormesh(*edges, values, cmap=colours, vmin=-1, vmax=1, rasterized=True)
-            _above_axis(axes)
-            axes.set_ylim(edges[1][0], edges[1][-1])
-            axes.set_ylabel("points above the front")
-            axes.set_title(told, loc="left", fontsize=9)
-        column[-1].set_xlabel(label)
-        bar = figure.colorbar(drawn, ax=list(column), location="bottom", fraction=0.05, aspect=40, pad=0.03)
-        bar.set_ticks([-1, -0.5, 0, 0.5, 1], labels=[f"all of {names[0]}", "half", "alike", "half", f"all of {names[1]}"])
+        table = figure.subplots(len(rows), len(moments), sharex=True, sharey=True, squeeze=False)
+        for line, ((one, two), values) in zip(table, rows, strict=True):
+            for axes, moment, shares in zip(line, moments, values, strict=True):
+                drawn = axes.pcolormesh(*edges, shares, cmap=colours, vmin=-1, vmax=1, rasterized=True)
+                _above_axis(axes)
+                axes.grid(visible=False)
+                axes.set_ylim(edges[1][0], edges[1][-1])
+                axes.set_title(moment, loc="right", fontsize=8, color=GREY)
+            line[0].set_title(f"{one} or {two}", loc="left", fontsize=9)
+            line[0].set_ylabel("points above")
+        for axes in table[-1]:
+            axes.set_xlabel(label)
+        bar = figure.colorbar(drawn, ax=table.ravel().tolist(), location="bottom", fraction=0.05, aspect=40, pad=0.03)
+        bar.set_ticks([-1, -0.5, 0, 0.5, 1], labels=["all of the first", "half", "alike", "half", "all of the second"])
         bar.outline.set_linewidth(0.6)
         figure.suptitle(title, x=0.02, ha="left", fontsize=10, fontweight="bold")
 
-    return draw(name, (4.7, 1.3 + 1.8 * len(shares)), paint)
+    return draw(name, (4.9, 1.3 + 1.5 * len(rows)), paint)
 
 
 def indicator_curves(
@@ -219,8 +224,10 @@ def size_curves(
         axes = figure.add_subplot()
         shades = colormaps["viridis"](np.linspace(0.0, 0.88, len(curves)))
         for (size, values), shade in zip(curves.items(), shades, strict=True):
-            own = {"color": "black", "linestyle": (0, (5, 1.5)), "linewidth": 2.0, "zorder": 4} if size == chosen else {}
-            axes.plot(evaluations, values, **{"color": shade, "linewidth": 1.3, "label": size, **own})
+            own: dict[str, Any] = {"color": shade, "linewidth": 1.3}
+            if size == chosen:
+                own = {"color": "black", "linestyle": (0, (5, 1.5)), "linewidth": 2.0, "zorder": 4}
+            axes.plot(evaluations, values, label=size, **own)
         axes.axhline(best, color=GREY, linewidth=0.9, linestyle=(0, (1, 2)), zorder=0)
         axes.set_xscale("log")
         plain_ticks(axes.xaxis)

@@ -8,7 +8,7 @@ import numpy as np
 
 from reports import figures, wording
 from reports.axis import EVALUATIONS
-from reports.blocks import Block, Cell, Details, Figure, Gallery, Section, Table, Text
+from reports.blocks import Block, Cell, Figure, Gallery, Section, Table, Text
 from reports.results import Task
 from reports.several.steps import above, breakpoints
 from reports.several.study import Study, archive
@@ -38,17 +38,12 @@ def attained(study: Study) -> list[Section]:
     ]
     pairs = list(dict.fromkeys((one.reference, one.method) for one in study.results.comparisons))[:MOST_PAIRS]
     if pairs:
-        drawn = [_difference(study, task, pair, *stairs[task.name]) for pair in pairs for task in tasks]
         caption = (
-            "Attainment difference: at each cost and error above the true front, the share of the second method’s runs "
-            "that attain it less that of the first’s. Blue: more runs of the second; orange: more of the first; white: "
-            "as many of both. The lower on the picture, the nearer to the true front."
+            "Attainment difference of two methods: at each cost and error above the true front, the share of the "
+            "second one’s runs that attain it less that of the first’s. Blue: more runs of the second; orange: more of "
+            "the first; white: as many of both. The lower on the picture, the nearer to the true front."
         )
-        shown = Gallery(drawn[: len(tasks)], caption)
-        blocks.append(shown)
-        if len(pairs) > 1:
-            more = Gallery(drawn[len(tasks) :], "The same for the other pairs of methods.")
-            blocks.append(Details("Attainment differences of the other pairs", [more]))
+        blocks.append(Gallery([_difference(study, task, pairs, *stairs[task.name]) for task in tasks], caption))
     blocks.append(_found(study, tasks))
     blocks.append(
         Text(
@@ -122,23 +117,28 @@ def _mean(values: Floats) -> float:
 
 
 def _difference(
-    study: Study, task: Task, pair: tuple[str, str], costs: Floats, tables: Mapping[float, Mapping[str, Floats]]
+    study: Study,
+    task: Task,
+    pairs: Sequence[tuple[str, str]],
+    costs: Floats,
+    tables: Mapping[float, Mapping[str, Floats]],
 ) -> Figure:
-    one, two = pair
     middles = np.sqrt(np.maximum(LEVELS[:-1], LEVELS[1] / 4) * LEVELS[1:])
     middles[0] = 0.0  # the lowest cell is the front itself
-    shown, told = [], []
-    for when, groups in tables.items():
-        values = difference(groups[one], groups[two], middles)[:, :-1]
-        shown.append((f"after {_when(study, when)}", values))
-        for name, best in ((two, values.max()), (one, -values.min())):
-            told.append(f"after {_when(study, when)} at most {wording.number(100 * max(best, 0.0), 0)} points of share "
-                        f"more for {name}")  # fmt: skip
-    name = f"difference-{wording.slug(task.label)}-{wording.slug(one)}-{wording.slug(two)}"
-    title = f"{task.label}: {one} (orange) or {two} (blue)"
+    rows, told = [], []
+    for one, two in pairs:
+        values = [difference(groups[one], groups[two], middles)[:, :-1] for groups in tables.values()]
+        rows.append(((one, two), values))
+        for when, shares in zip(tables, values, strict=True):
+            most = [f"{name} {wording.number(100 * max(0.0, float(best)), 0)}%" for name, best in
+                    ((two, shares.max()), (one, -shares.min()))]  # fmt: skip
+            told.append(f"after {_when(study, when)} {' and '.join(most)}")
+    name = f"difference-{wording.slug(task.label)}"
     edges = (_axis(study, task, costs), LEVELS)
-    drawing = figures.attainment_difference(name, title, edges, shown, pair, study.front(task).label(1))
-    return Figure(name, drawing, f"{task.label}: attainment of {two} less that of {one}; {'; '.join(told)}.")
+    moments = [f"after {_when(study, when)}" for when in tables]
+    drawing = figures.attainment_difference(name, task.label, edges, moments, rows, study.front(task).label(1))
+    alt = f"{task.label}: attainment differences; by how much at most one method’s share of runs is the larger: "
+    return Figure(name, drawing, f"{alt}{'; '.join(told)}.")
 
 
 def _found(study: Study, tasks: Sequence[Task]) -> Table:
@@ -146,7 +146,8 @@ def _found(study: Study, tasks: Sequence[Task]) -> Table:
     for task in tasks:
         front = study.front(task).points
         for strategy in study.results.strategies:
-            hits = np.stack([_holds(run.objectives[run.feasible], front) for run in study.runs(task, strategy)])
+            runs = study.runs(task, strategy)
+            hits = np.stack([_holds(run.objectives[run.feasible], front) for run in runs])
             each = hits.sum(axis=1)
             rows.append(
                 [
@@ -155,7 +156,7 @@ def _found(study: Study, tasks: Sequence[Task]) -> Table:
                     Cell(wording.number(float(each.mean()), 1), f"{each.min()} to {each.max()}"),
                     str(int(hits.any(axis=0).sum())),
                     str(int(hits.all(axis=0).sum())),
-                    wording.number(float(np.mean([len(archive(run, np.inf)) for run in study.runs(task, strategy)])), 1),
+                    wording.number(float(np.mean([len(archive(run, np.inf)) for run in runs])), 1),
                 ]
             )
     columns = ["Task, method", "true front", "found, mean", "by any run", "by every run", "archive at the end"]

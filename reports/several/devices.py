@@ -17,8 +17,7 @@ from reports.several.ranking import Ranks, on_common_seeds, ranked
 from reports.several.study import Study
 from reports.statistics import TwoSamples, holm, mean, two_samples
 from reports.statistics.agreement import concordance
-
-DEVICE = "latency_"
+from reports.true_fronts import LATENCY
 
 
 def devices(study: Study) -> tuple[list[Section], dict[str, Any]]:
@@ -26,7 +25,7 @@ def devices(study: Study) -> tuple[list[Section], dict[str, Any]]:
     tasks = [
         task
         for task in study.tasks
-        if len(study.front(task).objectives) > 1 and study.front(task).objectives[1].startswith(DEVICE)
+        if len(study.front(task).objectives) > 1 and study.front(task).objectives[1].startswith(LATENCY)
     ]
     values = {task.name: on_common_seeds(study.results, task) for task in tasks}
     tasks = [task for task in tasks if values[task.name].shape[1] > 1]
@@ -46,8 +45,11 @@ def devices(study: Study) -> tuple[list[Section], dict[str, Any]]:
             "every device ranks the methods alike, 0 that they have nothing in common. Close methods change places by "
             "chance, which lowers W, so the sentence above rests on pairs of methods that a device tells apart."
         ),
-        Gallery([_figure(study, tasks, ranks)], "Rank of each method on each device by its mean hypervolume at the end, "
-                "1 best; bars are 95% of the ranks that drawing the seeds anew gives."),
+        Gallery(
+            [_figure(study, tasks, ranks)],
+            "Rank of each method on each device by its mean hypervolume at the end, 1 best; bars are 95% of the ranks "
+            "that drawing the seeds anew gives.",
+        ),
         _table(study, tasks, ranks),
         _pairs_table(study, tasks, verdicts),
         Text(
@@ -55,7 +57,7 @@ def devices(study: Study) -> tuple[list[Section], dict[str, Any]]:
             "differences within a device are compared, never hypervolumes between devices.",
             "note",
         ),
-    ]  # fmt: skip
+    ]
     summary = {
         "kendalls_w": agreement.value,
         "kendalls_w_low": agreement.low,
@@ -110,19 +112,19 @@ def _sentence(
         listed = ", ".join(names[one] for one in order)
         return f"No: on all {len(tasks)} devices the methods rank alike ({listed})."
     return (
-        f"Not for certain: the means rank the methods in {len(orders)} different orders on {len(tasks)} devices, but no "
-        "two methods beat each other on different devices once Holm’s correction is made."
+        f"Not for certain: the means rank the methods in {len(orders)} different orders on {len(tasks)} devices, but "
+        "no two methods beat each other on different devices once Holm’s correction is made."
     )
 
 
 def _figure(study: Study, tasks: Sequence[Task], ranks: Mapping[str, Ranks]) -> Figure:
-    shown = {
-        strategy.name: tuple(
-            np.array([getattr(ranks[task.name], part)[place] for task in tasks]) for part in ("rank", "low", "high")
-        )
-        for place, strategy in enumerate(study.results.strategies)
-    }
-    drawing = figures.rank_lines("ranks-by-device", "Ranks by device", [task.label for task in tasks], shown)
+    shown = {}
+    for place, strategy in enumerate(study.results.strategies):
+        own = [ranks[task.name] for task in tasks]
+        low, high = (np.array([getattr(one, end)[place] for one in own]) for end in ("low", "high"))
+        shown[strategy.name] = np.array([one.rank[place] for one in own]), low, high
+    labels = [f"{task.label}\n{study.front(task).device}".strip() for task in tasks]
+    drawing = figures.rank_lines("ranks-by-device", "Ranks by device", labels, shown)
     alt = "Rank of each method by device. " + "; ".join(
         f"{name}: " + ", ".join(f"{task.label} {wording.number(r, 1)}" for task, r in zip(tasks, found[0], strict=True))
         for name, found in shown.items()
@@ -133,14 +135,14 @@ def _figure(study: Study, tasks: Sequence[Task], ranks: Mapping[str, Ranks]) -> 
 def _table(study: Study, tasks: Sequence[Task], ranks: Mapping[str, Ranks]) -> Table:
     rows: list[list[Cell | str]] = []
     for task in tasks:
-        row: list[Cell | str] = [Cell(task.label, study.front(task).label(1))]
+        row: list[Cell | str] = [Cell(task.label, study.front(task).device)]
         row.append(wording.number(100 * study.front(task).hypervolume, 2))
         for place, strategy in enumerate(study.results.strategies):
             traces = study.runs(task, strategy)
             found = mean(100 * hypervolume(traces)[0], clusters(strategy, traces))
             low, high = found.interval()
-            rank = wording.number(ranks[task.name].rank[place], 1 if ranks[task.name].rank[place] % 1 else 0)
-            note = f"{wording.number(low, 2)} to {wording.number(high, 2)}\nrank {rank}" if low == low else f"rank {rank}"
+            rank = f"rank {_rank(ranks[task.name].rank[place])}"
+            note = f"{wording.number(low, 2)} to {wording.number(high, 2)}\n{rank}" if low == low else rank
             row.append(Cell(wording.number(found.mean, 2), note))
         rows.append(row)
     columns = ["Device", "true front", *(strategy.name for strategy in study.results.strategies)]
@@ -158,12 +160,14 @@ def _pairs_table(study: Study, tasks: Sequence[Task], verdicts: Verdicts) -> Tab
             # Positive: the second has the larger hypervolume.
             name = two if s.difference > 0 else one
             word = name if p < 0.05 else "undecided"
-            row.append(
-                Cell(f"{wording.number(100 * s.difference, 2, True)}", f"{word}\nHolm {wording.exact_p(p)}")
-            )
+            row.append(Cell(f"{wording.number(100 * s.difference, 2, True)}", f"{word}\nHolm {wording.exact_p(p)}"))
         rows.append(row)
     caption = (
-        "Hypervolume times 100 of the second method less that of the first, which one is better after Holm’s correction "
-        "of Welch’s test over this table, and its p"
+        "Hypervolume times 100 of the second method less that of the first, which one is better after Holm’s "
+        "correction of Welch’s test over this table, and its p"
     )
     return Table(caption, ["Device", *(f"{two} − {one}" for one, two in pairs)], rows, wide=True)
+
+
+def _rank(value: float) -> str:
+    return wording.number(value, 1 if value % 1 else 0)

@@ -52,7 +52,8 @@ def growth(study: Study) -> list[Section]:
 
 
 def _costs(study: Study, tasks: Sequence[Task]) -> str:
-    return wording.listing(list(dict.fromkeys(study.front(task).label(1).partition(",")[0] for task in tasks)))
+    found = dict.fromkeys(study.front(task).label(1).partition(",")[0] for task in tasks)
+    return next(iter(found)) if len(found) == 1 else "each task’s second objective"
 
 
 def _drawn(study: Study, task: Task) -> Figure:

@@ -16,8 +16,7 @@ from reports.several.study import Study
 from reports.statistics import Curve, curve, mean
 from reports.statistics.indicators import INDICATORS
 
-SETTLED = 1 / 60  # share of the budget: what lies below the worst mean by then is left out of the frame
-MANY = 5  # strategies beyond which the others' figures take too much room
+SETTLED = 1 / 30  # share of the budget: what lies below the worst mean by then is left out of the frame
 LABELS = {
     "hypervolume": "hypervolume × 100",
     "share": "true front found, %",
@@ -44,7 +43,8 @@ def over_time(study: Study) -> tuple[list[Section], dict[str, Any]]:
         return [], {}
     caption = (
         f"Mean over runs against {study.results.axis.along} (logarithmic), bands are 95% intervals of the mean. "
-        "Dotted: the true front. The frame begins at the worst mean after a sixtieth of the budget."
+        "Dotted: the true front. The frame begins at the worst mean after a thirtieth of the budget; “Curves” shows "
+        "what lies near the true front on a logarithmic axis."
     )
     first = [_figure(study, task, "hypervolume") for task in study.tasks]
     second = [_figure(study, task, "share") for task in study.tasks]
@@ -53,7 +53,7 @@ def over_time(study: Study) -> tuple[list[Section], dict[str, Any]]:
     number = min(len(grid) for grid in study.grids.values())
     blocks: list[Block] = [
         Gallery(first, f"Hypervolume times 100: {MEANINGS['hypervolume']}. {caption}"),
-        Gallery(second, "Share of the true front’s points found, mean over runs with its 95% interval; higher is better."),
+        Gallery(second, "Share of the true front’s points found, mean over runs, 95% intervals; higher is better."),
         Details(
             "Other indicators over time, and all of them in figures",
             [

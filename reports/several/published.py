@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from reports import wording
-from reports.blocks import Block, Cell, Section, Table, Text
+from reports.blocks import Block, Cell, Details, Section, Table, Text
 from reports.published import Beside
 from reports.quantities import QUANTITIES
 from reports.results import Results
@@ -60,18 +60,18 @@ def tables(results: Results, cells: Sequence[Beside]) -> tuple[list[Section], di
     found = {(cell.table, cell.row, cell.column): cell for cell in cells}
     numbers = list(dict.fromkeys(str(entry["table"]) for entry in entries))
     orders = compared_orders(results, entries)
-    blocks: list[Block] = [Text(ranking_met(orders, entries, results), "lead"), Text(_agreement(entries, found))]
+    blocks: list[Block] = [Text(_in_all(orders), "lead"), *map(Text, ranking_met(orders, entries, results))]
+    blocks.append(Text(_agreement(entries, found)))
     for number in numbers:
         blocks.append(_table(number, [one for one in entries if str(one["table"]) == number], found))
-    blocks.append(_orders_table(orders))
-    blocks.append(
-        Text(
-            "An order of two methods is met or reversed for certain where Welch’s 95% interval of the difference here "
-            "excludes zero; published means count as apart where they differ by more than two standard errors, each "
-            "from its own standard deviation and number of runs.",
-            "note",
-        )
+    note = (
+        "An order of two methods is met or reversed for certain where Welch’s 95% interval of the difference here "
+        "excludes zero. “>”: the published means differ by more than two standard errors, each from its own standard "
+        "deviation and number of runs; “≥”: they do not."
     )
+    if orders:
+        table: list[Text | Table] = [_orders_table(orders), Text(note, "note")]
+        blocks.append(Details("Every published order of two methods, and what became of it here", table))
     counted = {
         number: {word: sum(one.here == word for one in orders if one.table == number)
                  for word in ("met", "open", "reversed")}
@@ -105,27 +105,36 @@ def compared_orders(results: Results, entries: Sequence[Mapping[str, Any]]) -> l
     return orders
 
 
-def ranking_met(orders: Sequence[Order], entries: Sequence[Mapping[str, Any]], results: Results) -> str:
-    """How far the published ranking is met, in sentences."""
-    sentences = []
+def _in_all(orders: Sequence[Order]) -> str:
+    if not orders:
+        return "No two methods of one published cell were run here."
+    met, turned = (sum(one.here == word for one in orders) for word in ("met", "reversed"))
+    return (
+        f"The published order of two methods is met for certain in {met} of {wording.count(len(orders), 'case')}, open "
+        f"in {len(orders) - met - turned}, and reversed for certain in {turned}."
+    )
+
+
+def ranking_met(orders: Sequence[Order], entries: Sequence[Mapping[str, Any]], results: Results) -> list[str]:
+    """How far the published ranking is met: a paragraph for each table, and one for what is reversed."""
+    paragraphs = []
     for table in dict.fromkeys(one.table for one in orders):
         group = [one for one in orders if one.table == table]
         what = NAMES[next(str(entry["quantity"]) for entry in entries if str(entry["table"]) == table)]
         met, reversed_ = (sum(one.here == word for one in group) for word in ("met", "reversed"))
         text = (
-            f"Table {table} ({what}): of {len(group)} orders of two methods {met} are met for certain, "
-            f"{len(group) - met - reversed_} are open here, {reversed_} reversed for certain"
+            f"Table {table} ({what}): {met} of {wording.count(len(group), 'order')} met, "
+            f"{len(group) - met - reversed_} open, {reversed_} reversed; the means alone are in the published order in "
+            f"{sum(one.same for one in group)}. "
         )
-        sentences.append(f"{text}; the means are in the published order in {sum(one.same for one in group)}.")
-        bold = _best(results, [entry for entry in entries if str(entry["table"]) == table])
-        if bold:
-            sentences.append(bold)
+        text += _best(results, [entry for entry in entries if str(entry["table"]) == table])
+        paragraphs.append(text.strip())
     turned = [one for one in orders if one.here == "reversed"]
     if turned:
         listed = [f"{one.column}: {one.second} over {one.first} (Table {one.table})" for one in turned[:TOLD]]
         more = f"; and {len(turned) - TOLD} more, below" if len(turned) > TOLD else ""
-        sentences.append(f"Reversed: {'; '.join(listed)}{more}.")
-    return " ".join(sentences)
+        paragraphs.append(f"Reversed here: {'; '.join(listed)}{more}.")
+    return paragraphs
 
 
 def _best(results: Results, entries: Sequence[Mapping[str, Any]]) -> str:
@@ -146,8 +155,8 @@ def _best(results: Results, entries: Sequence[Mapping[str, Any]]) -> str:
     if not first:
         return ""
     return (
-        f"The method published as best of a cell has the best mean here in {leads} of {first} cells, and is better than "
-        f"every other by the source’s Mann-Whitney test in {wins}."
+        f"The method published as best of a cell has the best mean here in {leads} of {first} cells, and is better "
+        f"than every other by the source’s Mann-Whitney test in {wins}."
     )
 
 
@@ -173,13 +182,11 @@ def _agreement(entries: Sequence[Mapping[str, Any]], found: Mapping[tuple[str, s
     return f"{'. '.join(parts)}." if parts else "No cell of the published tables was run."
 
 
-def _table(
-    number: str, entries: Sequence[Mapping[str, Any]], found: Mapping[tuple[str, str, str], Beside]
-) -> Table:
+def _table(number: str, entries: Sequence[Mapping[str, Any]], found: Mapping[tuple[str, str, str], Beside]) -> Table:
     methods = list(dict.fromkeys(str(entry["row"]) for entry in entries))
     rows: list[list[Cell | str]] = []
     for column in dict.fromkeys(str(entry["column"]) for entry in entries):
-        row: list[Cell | str] = [column]
+        row: list[Cell | str] = [_head(column)]
         for method in methods:
             entry = next((e for e in entries if str(e["column"]) == column and str(e["row"]) == method), None)
             row += _pair(entry, found.get((number, method, column)))
@@ -190,6 +197,12 @@ def _table(
     caption += ". *: best in the source" if any(entry.get("best") for entry in entries) else ""
     groups = [("", 1), *((method, 2) for method in methods)]
     return Table(caption, ["", *(["published", "here"] * len(methods))], rows, groups, wide=True)
+
+
+def _head(column: str) -> Cell:
+    """The task, and below it the evaluations, so that a narrow screen has room."""
+    first, _, rest = column.partition(", ")
+    return Cell(first, rest)
 
 
 def _pair(entry: Mapping[str, Any] | None, cell: Beside | None) -> list[Cell | str]:
@@ -207,22 +220,22 @@ def _pair(entry: Mapping[str, Any] | None, cell: Beside | None) -> list[Cell | s
 
 
 def _orders_table(orders: Sequence[Order]) -> Table:
+    methods = list(dict.fromkeys(name for one in orders for name in (one.first, one.second)))
+    pairs = [pair for pair in combinations(methods, 2) if any({one.first, one.second} == set(pair) for one in orders)]
     rows: list[list[Cell | str]] = []
-    for column in dict.fromkeys(one.column for one in orders):
-        for table in dict.fromkeys(one.table for one in orders):
-            group = [one for one in orders if (one.table, one.column) == (table, column)]
-            if not group:
-                continue
-            rows.append(
-                [
-                    Cell(column, f"Table {table}"),
-                    *(_order(one) for one in group),
-                ]
-            )
-    most = max((len(row) for row in rows), default=1)
-    rows = [[*row, *["–"] * (most - len(row))] for row in rows]
-    columns = ["", *(f"order {number}" for number in range(1, most))]
-    return Table("Published orders of two methods, and what became of them here", columns, rows)
+    for table, column in dict.fromkeys((one.table, one.column) for one in orders):
+        found = {
+            frozenset((one.first, one.second)): one for one in orders if (one.table, one.column) == (table, column)
+        }
+        cells = [found.get(frozenset(pair)) for pair in pairs]
+        head = _head(column)
+        rows.append(
+            [
+                Cell(head.text, f"{head.note}\nTable {table}".strip()),
+                *("–" if one is None else _order(one) for one in cells),
+            ]
+        )
+    return Table("Published orders, and whether they are met", ["", *(" and ".join(pair) for pair in pairs)], rows)
 
 
 def _order(one: Order) -> Cell:

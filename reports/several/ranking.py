@@ -1,4 +1,4 @@
-"""Methods ranked by hypervolume with the intervals that seeds leave, and the rank test of the source beside ours."""
+"""Methods ranked by hypervolume with the intervals that seeds leave, and the Mann-Whitney test beside our verdict."""
 
 from __future__ import annotations
 
@@ -97,9 +97,9 @@ def ranking(study: Study, compared: Sequence[Compared]) -> tuple[list[Section], 
 
 QUANTITIES = ("hypervolume × 100", "true front found, %")
 TESTS = (
-    "The source calls a method better where the Mann-Whitney U test of its runs has p < 0.05, without correction; this "
-    "page where Welch’s 95% interval of the difference of means excludes zero. With clusters of dependent runs Brunner "
-    "and Munzel’s test stands for Mann-Whitney’s."
+    "Studies of fronts commonly call a method better where the Mann-Whitney U test of its runs has p < 0.05, without "
+    "correction; this page does where Welch’s 95% interval of the difference of means excludes zero. With clusters of "
+    "dependent runs Brunner and Munzel’s test stands for Mann-Whitney’s."
 )
 
 
@@ -139,7 +139,7 @@ def _tests(compared: Sequence[Compared]) -> Table:
             ]
         )  # fmt: skip
     columns = ["Comparison", "difference × 100", "by the interval", "p Mann-Whitney", "by that test", "superiority"]
-    return Table("Each verdict by this page’s rule and by the source’s test, on hypervolume", columns, rows)
+    return Table("Each verdict by this page’s rule and by the Mann-Whitney test, on hypervolume", columns, rows)
 
 
 def _rank(value: float) -> str:

@@ -10,10 +10,9 @@ import numpy as np
 from nasbench_sim.errors import UserError
 from reports import figures, wording
 from reports.blocks import Block, Cell, Figure, Gallery, Section, Table, Text
-from reports.results import Results
 from reports.several.study import Study
 
-SETTLED = 1 / 60  # share of the budget, as in the curves of indicators
+SETTLED = 1 / 30  # share of the budget, as in the curves of indicators
 EARLY, LATE = 1 / 12, 1.0
 CHOSEN = "7"  # by the source
 
@@ -55,8 +54,8 @@ def _section(study: Study, told: Mapping[str, Any]) -> list[Section]:
         best = 100 * study.front(task).hypervolume
         drawing = figures.size_curves(name, task.label, at, curves, CHOSEN, best, lowest)
         ends = ", ".join(f"{size}: {wording.number(one[-1])}" for size, one in curves.items())
-        alt = f"{task.label}: mean hypervolume times 100 over evaluations by size of the first archive. At the end {ends}."
-        drawings.append(Figure(name, drawing, alt))
+        alt = f"{task.label}: mean hypervolume times 100 over evaluations by size of the first archive."
+        drawings.append(Figure(name, drawing, f"{alt} At the end {ends}."))
         sentences.append(_sentence(task.label, curves, widths, at, (early, late)))
         for place in (early, late):
             row: list[Cell | str] = [Cell(task.label, f"{at[place]:,.0f} evaluations")]
@@ -68,7 +67,8 @@ def _section(study: Study, told: Mapping[str, Any]) -> list[Section]:
     columns = ["Task, after", *(f"{size}" for size in curves)]
     caption = (
         "Mean hypervolume times 100 against evaluations (logarithmic), by the size that the first archive of DMLS is "
-        f"grown to: light lines are large ones, dashed black is {CHOSEN}, which the source chose. Dotted: the true front."
+        f"grown to: light lines are large ones, dashed black is {CHOSEN}, which the source chose. Dotted: the true "
+        "front."
     )
     runs = int(told["runs"])
     blocks: list[Block] = [

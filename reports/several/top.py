@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from reports import wording
-from reports.blocks import Text
+from reports.blocks import Block, Text
 from reports.results import Results
 from reports.several.published import entries_of
+from reports.several.study import Study
 
 MODELLED = ("calibrated", "surrogate")
 KINDS = {
@@ -28,12 +29,24 @@ TUNED = (
 )
 
 
-def top(results: Results) -> Text:
-    """By kind of table, which tasks rest on it; loud where anything is modelled."""
+def top(results: Results, study: Study) -> list[Block]:
+    """By kind of table, which tasks rest on it; loud where anything is modelled.  And what is left out, if anything."""
     groups: dict[str, list[str]] = {}
     for task in results.tasks:
         groups.setdefault(task.provenance.get("kind", "unknown"), []).append(task.label)
-    told = [KINDS.get(kind, f"{kind}: {{tasks}}.").format(tasks=wording.listing(tasks)) for kind, tasks in groups.items()]
+    told = [
+        KINDS.get(kind, f"{kind}: {{tasks}}.").format(tasks=wording.listing(labels)) for kind, labels in groups.items()
+    ]
     if "calibrated" in groups and entries_of(results):
         told.append(TUNED)
-    return Text(" ".join(told), "loud" if set(groups) & set(MODELLED) else "body")
+    blocks: list[Block] = [Text(" ".join(told), "loud" if set(groups) & set(MODELLED) else "body")]
+    missing = [task.label for task in results.tasks if task not in study.tasks]
+    if missing:
+        blocks.append(
+            Text(
+                f"The parts about fronts leave out {wording.listing(missing)}: either a run found nothing, or the true "
+                "front is not stored (evidence/front-TASK.json; run the suite again if it writes these).",
+                "note",
+            )
+        )
+    return blocks

@@ -34,9 +34,7 @@ def kendalls_w(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
         return np.asarray(np.where(most > 0, spread / np.where(most > 0, most, 1), np.nan))
 
 
-def concordance(
-    values: Sequence[npt.ArrayLike], confidence: float = 0.95, repetitions: int = REPETITIONS
-) -> Estimate:
+def concordance(values: Sequence[npt.ArrayLike], confidence: float = 0.95, repetitions: int = REPETITIONS) -> Estimate:
     """Kendall's W of the rankings of means, with the interval that the runs leave: percentile bootstrap over seeds.
 
     The resampled unit is the seed, drawn anew for all things and judges together where all have as many, since runs
@@ -60,7 +58,5 @@ def concordance(
     for table in tables:
         drawn = shared if len(numbers) == 1 else rng.integers(0, table.shape[1], (repetitions, table.shape[1]))
         means.append(table[:, drawn].mean(axis=2).T)
-    low, high = np.nanquantile(
-        kendalls_w(np.stack(means, axis=1)), [(1 - confidence) / 2, (1 + confidence) / 2]
-    )
+    low, high = np.nanquantile(kendalls_w(np.stack(means, axis=1)), [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(found, float(low), float(high), confidence, fewest, None, "bootstrap over seeds")
