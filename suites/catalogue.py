@@ -222,10 +222,18 @@ def tabular_oracle(
     held_out: str = "test",
     speed: float = 1.0,
 ) -> TabularOracle:
-    """What a name of ``TASKS`` looks up, without super-nets; arguments as of ``task``.
+    """What a name of ``TASKS`` looks up, without super-nets.
 
     Args:
+        name: as of ``task``.
         objectives: see ``TabularOracle``, in their own units.
+        tables: as of ``task``.
+        noise: as of ``task``.
+        held_out: as of ``task``.
+        speed: as of ``task``.
+
+    Raises:
+        UserError: as ``task``.
     """
     folder = None if tables is None else str(tables)
     options: dict[str, Any] = {"noise": noise, "held_out": held_out, "objectives": objectives}
