@@ -80,8 +80,9 @@ def growth(
             axes.set_xlabel(labels[0])
         table[0, 1].set_title("above the true front", loc="left", fontsize=9, color=GREY)
         figure.suptitle(title, x=0.02, ha="left", fontsize=10, fontweight="bold")
-        handles, names = table[0, 0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+        first, *_ = table[0, 0].get_legend_handles_labels()[0]
+        keys = [_key(one) for one in moments[0].found]
+        figure.legend(handles=[first, *keys], loc="outside lower center", ncols=4, fontsize=8, frameon=False)
 
     return draw(name, (4.9, 0.9 + 1.65 * len(moments)), paint)
 
@@ -134,7 +135,7 @@ def attainment_difference(
                 _above_axis(axes)
                 axes.grid(visible=False)
                 axes.set_ylim(edges[1][0], edges[1][-1])
-                axes.set_title(moment, loc="right", fontsize=8, color=GREY)
+                axes.annotate(moment, (0.98, 0.97), xycoords="axes fraction", ha="right", va="top", fontsize=8)
             line[0].set_title(f"{one} or {two}", loc="left", fontsize=9)
             line[0].set_ylabel("points above")
         for axes in table[-1]:
@@ -271,6 +272,14 @@ def rank_lines(
         figure.legend(loc="outside lower center", ncols=min(len(ranks), 5), fontsize=8, frameon=False)
 
     return draw(name, (max(4.7, 1.2 + 0.95 * len(tasks)), 3.3), paint)
+
+
+def _key(one: Found) -> Any:
+    """Marker of the points and style of the line together, for a legend."""
+    from matplotlib.lines import Line2D
+
+    marker = {"marker": MARKERS[one.place % len(MARKERS)], "markersize": 4, "markerfacecolor": "none"}
+    return Line2D([], [], color=colour(one.place), linestyle=style(one.place), linewidth=1.4, label=one.name, **marker)
 
 
 def _above(axes: Any, costs: Floats, one: Found) -> None:
