@@ -226,8 +226,10 @@ class _Columns:
 
 
 def _compared(compare: np.ufunc, columns: Floats, point: Sequence[float]) -> npt.NDArray[np.bool_]:
-    """Where it holds in every objective, ``bool[n]``."""
-    found = compare(columns[0], point[0])
-    for column, value in zip(columns[1:], point[1:], strict=True):
+    """Where it holds in every objective, ``bool[n]``; in the first, by which they are sorted, it does."""
+    if len(columns) == 1:
+        return np.ones(columns.shape[1], bool)
+    found = compare(columns[1], point[1])
+    for column, value in zip(columns[2:], point[2:], strict=True):
         found &= compare(column, value)
     return np.asarray(found)

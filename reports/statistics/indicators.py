@@ -190,7 +190,7 @@ def _gains(x: Floats, corner: Floats) -> Floats:
     """Volume that each point adds, of three objectives and more."""
     import moocore  # slow to import, and not needed for two
 
-    gains = np.zeros(len(x))
+    gains, volume = np.zeros(len(x)), moocore.Hypervolume(ref=corner)
     until, inside = lifetimes(x), (x < corner).all(axis=1)
     boxes = np.prod(corner - x, axis=1).tolist()
     entering = np.flatnonzero((until > np.arange(len(x))) & inside).tolist()
@@ -198,7 +198,7 @@ def _gains(x: Floats, corner: Floats) -> Floats:
     held, rows = np.empty_like(x), np.empty(len(x), np.int64)
     n = 0
     for row in entering:
-        rest = float(moocore.hypervolume(np.maximum(held[:n], x[row]), ref=corner)) if n else 0.0
+        rest = float(volume(np.maximum(held[:n], x[row]))) if n else 0.0
         gains[row] = max(boxes[row] - rest, 0.0)
         if row in removes:
             stay = until[rows[:n]] > row
