@@ -130,14 +130,14 @@ def attainment_difference(
         colours = LinearSegmentedColormap.from_list("difference", [LEAST, WHITE, MOST])
         table = figure.subplots(len(rows), len(moments), sharex=True, sharey=True, squeeze=False)
         for line, ((one, two), values) in zip(table, rows, strict=True):
-            for axes, moment, shares in zip(line, moments, values, strict=True):
+            for axes, shares in zip(line, values, strict=True):
                 drawn = axes.pcolormesh(*edges, shares, cmap=colours, vmin=-1, vmax=1, rasterized=True)
                 _above_axis(axes)
                 axes.grid(visible=False)
                 axes.set_ylim(edges[1][0], edges[1][-1])
-                axes.annotate(moment, (0.98, 0.97), xycoords="axes fraction", ha="right", va="top", fontsize=8)
-            line[0].set_title(f"{one} or {two}", loc="left", fontsize=9)
-            line[0].set_ylabel("points above")
+            line[0].set_ylabel(f"{one} or {two}\npoints above")
+        for axes, moment in zip(table[0], moments, strict=True):
+            axes.set_title(moment, loc="left", fontsize=9)
         for axes in table[-1]:
             axes.set_xlabel(label)
         bar = figure.colorbar(drawn, ax=table.ravel().tolist(), location="bottom", fraction=0.05, aspect=40, pad=0.03)
@@ -278,7 +278,7 @@ def _key(one: Found) -> Any:
     """Marker of the points and style of the line together, for a legend."""
     from matplotlib.lines import Line2D
 
-    marker = {"marker": MARKERS[one.place % len(MARKERS)], "markersize": 4, "markerfacecolor": "none"}
+    marker: dict[str, Any] = {"marker": MARKERS[one.place % len(MARKERS)], "markersize": 4, "markerfacecolor": "none"}
     return Line2D([], [], color=colour(one.place), linestyle=style(one.place), linewidth=1.4, label=one.name, **marker)
 
 

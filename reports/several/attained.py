@@ -39,9 +39,9 @@ def attained(study: Study) -> list[Section]:
     pairs = list(dict.fromkeys((one.reference, one.method) for one in study.results.comparisons))[:MOST_PAIRS]
     if pairs:
         caption = (
-            "Attainment difference of two methods: at each cost and error above the true front, the share of the "
-            "second one’s runs that attain it less that of the first’s. Blue: more runs of the second; orange: more of "
-            "the first; white: as many of both. The lower on the picture, the nearer to the true front."
+            "Attainment difference, a row for each two methods: at each cost and error above the true front, the share "
+            "of the second one’s runs that attain it less that of the first’s. Blue: more runs of the second; orange: "
+            "more of the first; white: as many of both. The lower on the picture, the nearer to the true front."
         )
         blocks.append(Gallery([_difference(study, task, pairs, *stairs[task.name]) for task in tasks], caption))
     blocks.append(_found(study, tasks))
