@@ -119,8 +119,9 @@ def _several(
     published, orders = several.tables(results, cells)
     indicators, fronts = several.over_time(study)
     first = generic[0]
+    lead = [section.blocks[0] for section in by_device]  # what a suite of devices asks
     parts = [
-        replace(first, blocks=[*several.top(results, study), *first.blocks]),
+        replace(first, blocks=[*several.top(results, study), *lead, *first.blocks]),
         *by_device,
         *several.growth(study),
         *ranking,

@@ -99,13 +99,15 @@ def _sentence(
     ranks: Mapping[str, Ranks],
     turned: Sequence[tuple[str, str, list[str], list[str]]],
 ) -> str:
+    names = [strategy.name for strategy in study.results.strategies]
+    first = [name for place, name in enumerate(names) if all(ranks[task.name].rank[place] == 1 for task in tasks)]
+    everywhere = f" {first[0]} has the highest mean on all of them." if first else ""
     if turned:
         told = [
-            f"{one} beats {two} on {wording.listing(first)}, and {two} beats {one} on {wording.listing(second)}"
-            for one, two, first, second in turned
+            f"{one} beats {two} on {wording.listing(better)}, and {two} beats {one} on {wording.listing(worse)}"
+            for one, two, better, worse in turned
         ]
-        return f"Yes, the rank depends on the device: {'; '.join(told)} (after Holm’s correction)."
-    names = [strategy.name for strategy in study.results.strategies]
+        return f"Yes, the rank depends on the device: {'; '.join(told)} (after Holm’s correction).{everywhere}"
     orders = {tuple(np.argsort(ranks[task.name].rank, kind="stable").tolist()) for task in tasks}
     if len(orders) == 1:
         (order,) = orders
@@ -113,7 +115,7 @@ def _sentence(
         return f"No: on all {len(tasks)} devices the methods rank alike ({listed})."
     return (
         f"Not for certain: the means rank the methods in {len(orders)} different orders on {len(tasks)} devices, but "
-        "no two methods beat each other on different devices once Holm’s correction is made."
+        f"no two methods beat each other on different devices once Holm’s correction is made.{everywhere}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,14 @@ from reports.axis import EVALUATIONS, SECONDS
 from reports.blocks import Block, Cell, Details, Figure, Gallery, Section, Table, Text
 from reports.comparisons import clusters
 from reports.results import Task
+from reports.several.published import entries_of
 from reports.several.study import Study
 from reports.statistics import Curve, curve, mean
 from reports.statistics.indicators import INDICATORS
 
+BEGIN = 1 / 300  # share of the budget at which the two main figures begin
 SETTLED = 1 / 30  # share of the budget: what lies below the worst mean by then is left out of the frame
+FIGURES = {"5.1": "5.5", "5.2": "5.6"}  # of the source that has these tables
 LABELS = {
     "hypervolume": "hypervolume × 100",
     "share": "true front found, %",
@@ -46,14 +50,19 @@ def over_time(study: Study) -> tuple[list[Section], dict[str, Any]]:
         "Dotted: the true front. The frame begins at the worst mean after a thirtieth of the budget; “Curves” shows "
         "what lies near the true front on a logarithmic axis."
     )
+    tables = {str(entry["table"]) for entry in entries_of(study.results)}
+    named = [f"As Figure {figure} of the source. " if table in tables else "" for table, figure in FIGURES.items()]
     first = [_figure(study, task, "hypervolume") for task in study.tasks]
     second = [_figure(study, task, "share") for task in study.tasks]
     others = [_others(study, task) for task in study.tasks]
     meanings = "; ".join(f"{LABELS[name].partition(' ×')[0]}: {MEANINGS[name]}" for name in INDICATORS[2:])
     number = min(len(grid) for grid in study.grids.values())
     blocks: list[Block] = [
-        Gallery(first, f"Hypervolume times 100: {MEANINGS['hypervolume']}. {caption}"),
-        Gallery(second, "Share of the true front’s points found, mean over runs, 95% intervals; higher is better."),
+        Gallery(first, f"{named[0]}Hypervolume times 100: {MEANINGS['hypervolume']}. {caption}"),
+        Gallery(
+            second,
+            f"{named[1]}Share of the true front’s points found, mean over runs, 95% intervals; higher is better.",
+        ),
         Details(
             "Other indicators over time, and all of them in figures",
             [
@@ -93,9 +102,10 @@ def _lines(study: Study, task: Task, name: str) -> list[figures.Line]:
 
 
 def _figure(study: Study, task: Task, name: str) -> Figure:
-    lines, grid = _lines(study, task, name), study.grids[task.name]
-    front = study.front(task)
-    settled = study.at(task, max(grid[0], SETTLED * grid[-1]))
+    grid, front = study.grids[task.name], study.front(task)
+    begin = study.at(task, max(grid[0], BEGIN * grid[-1]))
+    lines = [_from(line, begin) for line in _lines(study, task, name)]
+    settled = study.at(task, max(grid[0], SETTLED * grid[-1])) - begin
     lowest, best = 0.0, np.nan
     if name == "hypervolume":
         best = 100 * front.hypervolume
@@ -107,6 +117,13 @@ def _figure(study: Study, task: Task, name: str) -> Figure:
         called, task.label, [(LABELS[name], lines, False)], study.results.axis, best=best, lowest=lowest
     )
     return Figure(called, drawing, f"{task.label}: mean {LABELS[name]} over {study.results.axis.along}. {_told(lines)}")
+
+
+def _from(line: figures.Line, place: int) -> figures.Line:
+    """The line without its first places."""
+    found = line.curve
+    kept = replace(found, centre=found.centre[place:], low=found.low[place:], high=found.high[place:])
+    return replace(line, seconds=line.seconds[place:], curve=kept)
 
 
 def _told(lines: Sequence[figures.Line]) -> str:

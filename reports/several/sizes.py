@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri
 
 from nasbench_sim.errors import UserError
 from reports import figures, wording
@@ -95,7 +96,9 @@ def _sentence(
         best = max(curves, key=lambda size: curves[size][place])
         worst = min(curves, key=lambda size: curves[size][place])
         gap = float(curves[best][place] - curves[worst][place])
-        error = float(np.hypot(widths[best][place], widths[worst][place]))
+        # The two were picked from all pairs, so the interval of their difference is Bonferroni's over these.
+        pairs = max(1, len(curves) * (len(curves) - 1) // 2)
+        error = float(np.hypot(widths[best][place], widths[worst][place]) * ndtri(1 - 0.025 / pairs) / ndtri(0.975))
         text = f"after {at[place]:,.0f} evaluations size {best} has the most and {worst} the least, "
         text += f"{wording.number(gap, 2)} apart"
         parts.append(text if gap > error else f"{text}, which so many runs do not tell apart")

@@ -49,4 +49,6 @@ def top(results: Results, study: Study) -> list[Block]:
                 "note",
             )
         )
+    if any(len(study.front(task).objectives) > 2 for task in study.tasks):
+        blocks.append(Text("Fronts of more than two objectives are told in figures, not drawn.", "note"))
     return blocks

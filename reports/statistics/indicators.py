@@ -60,7 +60,7 @@ def lifetimes(objectives: npt.ArrayLike) -> Counts:
 def archive_at(objectives: npt.ArrayLike, count: int) -> Floats:
     """The archive once ``count`` rows are there, ``float64[j, m]``, in the order in which they were found."""
     x = _points(objectives)[:count]
-    return x[lifetimes(x) == len(x)]
+    return np.asarray(x[lifetimes(x) == len(x)])
 
 
 def hypervolume_over_time(objectives: npt.ArrayLike, reference: npt.ArrayLike) -> Floats:
