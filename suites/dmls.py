@@ -27,16 +27,18 @@ EVALUATIONS, RUNS = 6000, 30
 TASKS = ("macronas/cifar10/mmacs", "macronas/cifar100/mmacs")
 IDENTITIES = ((0,) * 14,)  # the smallest network, with which all methods start
 READINGS: Mapping[str, tuple[str, ...]] = {
-    "exploration": ("dominating", "non-dominated"),
+    "exploration": ("non-dominated", "dominating"),
     "revisits": ("remembered", "charged"),
+    "revisits_nsga2": ("charged", "remembered"),
     "revisits_ls": ("charged", "remembered", "skipped"),
     "scalarisation": ("sum", "product"),
 }
 
 
 def suite(
-    exploration: str = "dominating",
+    exploration: str = "non-dominated",
     revisits: str = "remembered",
+    revisits_nsga2: str = "charged",
     revisits_ls: str = "charged",
     scalarisation: str = "sum",
     start: str = "7",
@@ -44,9 +46,10 @@ def suite(
     """The suite under one reading of what its source leaves open.
 
     Args:
-        exploration: of a neighbourhood by DMLS: until a neighbour is "dominating" the current network (section 5.3.2),
-            or until one is "non-dominated" by the archive (Algorithm 2).
-        revisits: a network that DMLS or NSGA-II meets again is "remembered" (free of charge) or "charged".
+        exploration: of a neighbourhood by DMLS: until one is "non-dominated" by the archive (Algorithm 2), or until one
+            is "dominating" the current network (section 5.3.2).
+        revisits: a network that DMLS meets again is "remembered" (free of charge) or "charged".
+        revisits_nsga2: the same of NSGA-II.
         revisits_ls: the same of LS, which may also have it "skipped": no neighbour any more.
         scalarisation: of LS, weighted "sum" or "product".
         start: size of DMLS's first archive.
@@ -54,6 +57,7 @@ def suite(
     chosen = {
         "exploration": exploration,
         "revisits": revisits,
+        "revisits_nsga2": revisits_nsga2,
         "revisits_ls": revisits_ls,
         "scalarisation": scalarisation,
     }
@@ -85,15 +89,16 @@ def entries(
     runs: int,
     first: Sequence[Sequence[int]],
     *,
-    exploration: str = "dominating",
+    exploration: str = "non-dominated",
     revisits: str = "remembered",
+    revisits_nsga2: str = "charged",
     revisits_ls: str = "charged",
     scalarisation: str = "sum",
     start: int = 7,
 ) -> tuple[Entry, ...]:
     """The three methods; arguments as of ``suite``, and the codes that all begin with."""
     dominance = partial(DMLS, first=first, exploration=exploration, revisits=revisits, start=start)
-    genetic = partial(NSGA2, first=first, revisits=revisits)
+    genetic = partial(NSGA2, first=first, revisits=revisits_nsga2)
     weighted = partial(ScalarisedLocalSearch, first=first, revisits=revisits_ls, scalarisation=scalarisation)
     return (
         Entry("LS", "local search, each descent under random weights", weighted, runs),

@@ -43,12 +43,12 @@ STRATEGIES: Mapping[str, Any] = {"DMLS": DMLS, "NSGA-II": NSGA2, "LS": Scalarise
 Options = Mapping[str, str]
 READINGS: Mapping[str, Sequence[Options]] = {
     "DMLS": (
-        {"exploration": "dominating", "revisits": "remembered"},
         {"exploration": "non-dominated", "revisits": "remembered"},
+        {"exploration": "dominating", "revisits": "remembered"},
         {"exploration": "dominating", "revisits": "charged"},
         {"exploration": "non-dominated", "revisits": "charged"},
     ),
-    "NSGA-II": ({"revisits": "remembered"}, {"revisits": "charged"}),
+    "NSGA-II": ({"revisits": "charged"}, {"revisits": "remembered"}),
     "LS": ({"revisits": "charged"}, {"revisits": "remembered"}, {"revisits": "skipped"}),
 }
 """By strategy, the suite's default first."""
@@ -96,7 +96,7 @@ def measure_size(size: int, data_set: str, tables: str | None, runs: int) -> Map
     from scipy.stats import t
 
     this = task(f"macronas/{data_set}/mmacs", tables=tables, held_out="validation")
-    factory = partial(DMLS, first=FIRST, start=size)
+    factory = partial(DMLS, first=FIRST, start=size, **READINGS["DMLS"][0])  # type: ignore[arg-type]
     traces = simulate_many(this, factory, range(runs), evaluations=SIZES_EVALUATIONS, name="DMLS")
     found = np.array([read(trace, SIZES_AT, np.empty((0, 2)))[0] for trace in traces])
     half = float(t.ppf(0.975, runs - 1)) / runs**0.5
@@ -181,6 +181,9 @@ TEXT = (
     "The study tells two ways to explore a neighbourhood: until a neighbour dominates the current network (section "
     "5.3.2), or until one is dominated by nothing in the archive (Algorithm 2). It does not say what a network met "
     "again costs. Misfit is the root mean square of a row's distances from the cells of one table.",
+    "Algorithm 2 meets both tables better: section 5.3.2 finds the true front earlier than Table 5.2 says. Revisits "
+    "charged fit NSGA-II and LS better, revisits remembered DMLS. These are the defaults. The accuracies are those of "
+    "an emulation, so what is left of a misfit may be the emulation's: LS finds more of the front here than it should.",
 )
 
 

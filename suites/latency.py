@@ -21,7 +21,7 @@ DEVICES = ("titanx_256", "gold_6226", "pixel3", "fpga")
 FIRST = ((0,) * 6,)  # the cell without any operation
 
 
-def suite(data_set: str = "cifar10", exploration: str = "dominating", limit: str = "") -> Suite:
+def suite(data_set: str = "cifar10", exploration: str = "non-dominated", limit: str = "") -> Suite:
     """The suite on one data set.
 
     Args:
