@@ -119,7 +119,8 @@ def _several(
     published, orders = several.tables(results, cells)
     indicators, fronts = several.over_time(study)
     first = generic[0]
-    lead = [section.blocks[0] for section in by_device]  # what a suite of devices asks
+    # What a suite of devices asks, and what one that repeats a study does.
+    lead = [section.blocks[0] for section in (*by_device, *published)]
     parts = [
         replace(first, blocks=[*several.top(results, study), *lead, *first.blocks]),
         *by_device,

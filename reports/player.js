@@ -125,15 +125,13 @@ for (const host of document.querySelectorAll(".player")) {
     svg.setAttribute("aria-label", `Fronts and their error above the true front. ${readings.textContent}`);
   }
   function play(started, from) {
-    const step = (now) => {
-      if (!playing) return;
-      slider.value = Math.min(STEPS, from + ((now - started) / 1000 / SECONDS) * STEPS);
+    playing = setInterval(() => {
+      slider.value = Math.min(STEPS, from + ((performance.now() - started) / 1000 / SECONDS) * STEPS);
       draw();
-      if (+slider.value >= STEPS) stop(); else playing = requestAnimationFrame(step);
-    };
-    playing = requestAnimationFrame(step);
+      if (+slider.value >= STEPS) stop();
+    }, 40);
   }
-  function stop() { cancelAnimationFrame(playing); playing = 0; button.textContent = "Play"; }
+  function stop() { clearInterval(playing); playing = 0; button.textContent = "Play"; }
   button.addEventListener("click", () => {
     if (playing) return stop();
     if (+slider.value >= STEPS) slider.value = 0;

@@ -110,8 +110,8 @@ def _in_all(orders: Sequence[Order]) -> str:
         return "No two methods of one published cell were run here."
     met, turned = (sum(one.here == word for one in orders) for word in ("met", "reversed"))
     return (
-        f"The published order of two methods is met for certain in {met} of {wording.count(len(orders), 'case')}, open "
-        f"in {len(orders) - met - turned}, and reversed for certain in {turned}."
+        f"The published order of two methods is met here for certain in {met} of {wording.count(len(orders), 'case')}, "
+        f"open in {len(orders) - met - turned}, and reversed for certain in {turned}."
     )
 
 

@@ -165,7 +165,7 @@ def test_the_top_says_what_kind_of_table_it_is_before_any_verdict(page: str) -> 
     top = page[page.index('id="answer"') : page.index('id="growth"')]
     assert "CALIBRATED: one and two." in top
     assert "was not tuned" in top
-    assert top.index("CALIBRATED") < top.index("DMLS beats LS")
+    assert top.index("CALIBRATED") < top.index("The published order of two methods is met") < top.index("DMLS beats LS")
     assert "points of hypervolume" in top
     assert "per cent of images" not in page
 
@@ -407,3 +407,34 @@ def test_the_page_passes_with_its_player(html: str, tmp_path: Path, width: int) 
     found = in_browser(html, tmp_path, width)
     assert found["findings"] == []
     assert found["texts"] > 500
+
+
+PLAYED = """<script>
+const player = document.querySelector(".player"), slider = player.querySelector("input[type=range]");
+const said = [], say = () => said.push(player.querySelector(".readings").textContent);
+slider.value = 0; slider.dispatchEvent(new Event("input")); say();
+player.querySelectorAll("input[type=radio]")[1].click(); say();
+player.querySelector("input[type=checkbox]").click(); say();
+player.querySelector("button").click();
+setTimeout(() => {
+  say();
+  const report = document.createElement("pre");
+  report.id = "findings";
+  report.textContent = JSON.stringify({ said, button: player.querySelector("button").textContent,
+                                        width: window.innerWidth });
+  document.body.append(report);
+}, 16000);
+</script></body>"""
+
+
+def test_the_player_slides_plays_to_the_end_and_leaves_methods_out(html: str, tmp_path: Path) -> None:
+    found = in_browser(html, tmp_path, 800, PLAYED)
+    first, second, without, end = found["said"]
+    assert first.startswith("one after 1 evaluation. LS: hypervolume 10.00, 1 of 4 points of the true front; NSGA-II")
+    assert second.startswith("two after 1 evaluation. LS")
+    assert without.startswith("two after 1 evaluation. NSGA-II")
+    assert end == (
+        "two after 600 evaluations. NSGA-II: hypervolume 69.00, 4 of 4 points of the true front; DMLS: hypervolume "
+        "69.00, 4 of 4 points of the true front. The true front: 69.00."
+    )
+    assert found["button"] == "Play"
