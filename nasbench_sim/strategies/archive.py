@@ -199,7 +199,8 @@ class _Columns:
             gone = []
         else:
             compare, offset = (np.greater, end) if strict else (np.greater_equal, start)
-            gone = (np.flatnonzero(_compared(compare, held[:, offset:], point)) + offset).tolist()
+            beaten = _compared(compare, held[:, offset:], point)
+            gone = (np.flatnonzero(beaten) + offset).tolist() if beaten.any() else []
         items = [self.items[place] for place in gone]
         for place in reversed(gone[1:]):
             self.remove(place)
@@ -214,11 +215,15 @@ class _Columns:
         """Make room at a place: what stands there moves one on, over what stood at the end."""
         if end == self._columns.shape[1]:
             self._columns = np.concatenate([self._columns, np.empty_like(self._columns)], axis=1)
-        self._columns[:, place + 1 : end + 1] = self._columns[:, place:end]
+        for column in self._columns:
+            memory = column.data  # numpy would make a copy first, since the two overlap
+            memory[place + 1 : end + 1] = memory[place:end]
 
     def remove(self, place: int) -> Hashable:
         n = len(self.items)
-        self._columns[:, place : n - 1] = self._columns[:, place + 1 : n]
+        for column in self._columns:
+            memory = column.data
+            memory[place : n - 1] = memory[place + 1 : n]
         return self.items.pop(place)
 
     def points(self) -> Floats:
