@@ -3,7 +3,8 @@
 Liefooghe, Humeau, Mesmoudi, Jourdan and Talbi 2012, "On dominance-based multiobjective local search", Journal of
 Heuristics 18, of which Pareto local search (Paquete, Chiarandini and Stuetzle 2004) and PAES (Knowles and Corne 1999)
 are settings; Zouambi, Jacques and Dhaenens 2022, "Dominance-Based Local Search for Neural Architecture Search", whose
-start, selection and restarts are the defaults.
+start, selection and restarts are the defaults.  A thesis by the first of them tells two ways to explore a
+neighbourhood; which of them meets its figures is measured by ``python -m suites.dmls_readings``.
 """
 
 from __future__ import annotations
