@@ -16,7 +16,7 @@ from bench import others
 from bench.show import show
 from nasbench_sim.errors import UserError
 
-PARTS = ("darts", "local_search", "lookups", "nasbench101", "runs", "startup", "suite", "surrogates")
+PARTS = ("archive", "darts", "local_search", "lookups", "nasbench101", "runs", "startup", "suite", "surrogates")
 LONG = ("suite",)  # as a user runs it, so it takes as long
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from nasbench_sim.errors import UserError
 from nasbench_sim.oracle import Floats, Observations, Oracle, Request
+from nasbench_sim.tabular.fronts import Front
 from nasbench_sim.wrapped import Wrapped
 
 
@@ -19,13 +20,18 @@ class Normalised(Wrapped):
     Args:
         oracle: the one within.
         ranges: by name of the objective: least and most, in its own unit.  Of the task, never of what a run found.
+        front: the true one on this scale, where it is known.
+
+    Attributes:
+        front: as given; runs carry its hypervolume and reference point.
 
     Raises:
         UserError: an objective that the oracle does not have, or a range without width.
     """
 
-    def __init__(self, oracle: Oracle, ranges: Mapping[str, tuple[float, float]]) -> None:
+    def __init__(self, oracle: Oracle, ranges: Mapping[str, tuple[float, float]], front: Front | None = None) -> None:
         super().__init__(oracle)
+        self.front = front
         for name, (least, most) in ranges.items():
             if name not in oracle.objectives:
                 raise UserError(
@@ -44,7 +50,12 @@ class Normalised(Wrapped):
     @property
     def provenance(self) -> Mapping[str, str]:
         scales = (f"{name} {least:g} to {most:g}" for name, (least, most) in self.ranges.items())
-        return {**self.oracle.provenance, "normalised": ", ".join(scales)}
+        told = {**self.oracle.provenance, "normalised": ", ".join(scales)}
+        if self.front is None:
+            return told
+        point = ", ".join(f"{value:g}" for value in self.front.reference)
+        volume = f"{self.front.hypervolume!r} of the true front, {len(self.front.points)} points"
+        return {**told, "reference": point, "hypervolume": volume}
 
     def normalised(self, objectives: Floats) -> Floats:
         """``float64[..., m]`` on the pinned scale."""
@@ -56,6 +67,6 @@ class Normalised(Wrapped):
         return replace(answers, objectives=self.normalised(answers.objectives))
 
 
-def normalised(oracle: Oracle, ranges: Mapping[str, tuple[float, float]]) -> Normalised:
+def normalised(oracle: Oracle, ranges: Mapping[str, tuple[float, float]], front: Front | None = None) -> Normalised:
     """The oracle with some of its objectives on a pinned scale, see ``Normalised``."""
-    return Normalised(oracle, ranges)
+    return Normalised(oracle, ranges, front)

@@ -275,7 +275,7 @@ class WeightSharingOracle:
         return codes, self.space.key(codes), normal_score(self.trained.mean_error(longest)[rows])
 
     def evaluate(self, request: Request, run: npt.NDArray[np.uint64] | int) -> Observations:
-        """Answer one request, see ``Oracle``; the objective of a proxy is one minus its accuracy."""
+        """Answer one request, see ``Oracle``; a proxy's error is one minus its accuracy, all else is as trained."""
         if request.source != "proxy":
             return self.trained.evaluate(request, run)
         keys = self.space.key(request.codes) if request.keys is None else request.keys
@@ -286,11 +286,14 @@ class WeightSharingOracle:
         for number in np.unique(numbers):
             asked = numbers == number
             error[asked] = 1.0 - self.proxies(int(number))[rows[asked]]
+        objectives = error[:, None]
+        if len(self.objectives) > 1:
+            objectives = np.concatenate([objectives, self.trained.mean_objectives()[rows, 1:]], axis=1)
         return Observations(
             codes=request.codes,
             keys=keys,
             source="proxy",
-            objectives=error[:, None],
+            objectives=objectives,
             constraints=np.zeros((n, 0)),
             seconds=np.full(n, self.proxy_seconds),
             failed=np.isnan(error),

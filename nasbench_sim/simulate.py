@@ -220,6 +220,11 @@ class _Run:
             "optimum": oracle.optimum.tolist(),
             "optimum_objectives": oracle.optimum_objectives.tolist(),
         }
+        front = getattr(oracle, "front", None)
+        if front is not None:
+            about["reference"] = front.reference.tolist()
+            about["front_hypervolume"] = front.hypervolume
+            about["ranges"] = {name: list(ends) for name, ends in front.ranges.items()}
         figures = getattr(self.strategy, "figures", None)
         if figures is not None:
             about["figures"] = dict(figures)

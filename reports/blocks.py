@@ -161,7 +161,28 @@ class Details:
     kind: str = "details"
 
 
-Block = Text | Table | Gallery | Items | Verdicts | Checklist | Details
+@dataclass(frozen=True)
+class Player:
+    """A picture that a script draws and plays; without scripts it is left out, so another block must show the same.
+
+    Attributes:
+        name: of the element.
+        data: JSON for ``player.js``.
+        caption: below it.
+    """
+
+    name: str
+    data: str
+    caption: str
+    kind: str = "player"
+
+    @property
+    def embedded(self) -> str:
+        """The data as it may stand inside a page's script element."""
+        return self.data.replace("<", "\\u003c")
+
+
+Block = Text | Table | Gallery | Items | Verdicts | Checklist | Details | Player
 
 
 @dataclass(frozen=True)
@@ -196,6 +217,11 @@ class Page:
     question: str
     subtitle: str
     sections: Sequence[Section] = field(default_factory=tuple)
+
+    @property
+    def plays(self) -> bool:
+        """Whether anything on it needs the script."""
+        return any(isinstance(block, Player) for section in self.sections for block in section.blocks)
 
     @property
     def figures(self) -> list[Figure]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from nasbench_sim.errors import UserError
 from nasbench_sim.trace import Trace
+from reports import hypervolume
 from reports.results import Comparison, Results, Strategy, Task
 from reports.statistics import (
     Clusters,
@@ -41,6 +42,7 @@ METRICS = {
     "validation_regret": "validation regret",
     "mean_validation_regret": "true validation regret",
     "error": "error of the incumbent, as observed",
+    hypervolume.NAME: "hypervolume regret",
 }
 BY_MEANS = "mean validation error"  # a held-out figure, where a study judges by it
 
@@ -156,16 +158,21 @@ class Compared:
 def metric(traces: Sequence[Trace]) -> str:
     """What a task is judged by: its held-out regret, else validation regret, else the observed error itself.
 
-    A task without held-out figures has no test regret, one whose optimum is unknown no regret at all.
+    A task without held-out figures has no test regret, one whose optimum is unknown no regret at all.  Runs of several
+    objectives that ``hypervolume.judged`` prepared are judged by what they lack of the true front's hypervolume.
     """
     about = traces[0].about if traces else {}
+    if traces and hypervolume.is_judged(traces[0]):
+        return hypervolume.NAME
     if _known(about.get("optimum")) and traces[0].held_out.shape[1]:
         return "mean_validation_regret" if about.get("held_out", [""])[0] == BY_MEANS else "regret"
     return "validation_regret" if _known(about.get("optimum_objectives")) else "error"
 
 
 def values(trace: Trace, seconds: npt.ArrayLike, what: str) -> Floats:
-    """The metric of a run's incumbent at those simulated seconds; NaN before its first evaluation."""
+    """The metric of a run's incumbent (or archive) at those simulated seconds; NaN before its first evaluation."""
+    if what == hypervolume.NAME:
+        return hypervolume.regret(trace, seconds)
     if what in ("regret", "mean_validation_regret"):
         return trace.regret(seconds)
     if what == "validation_regret":

@@ -10,7 +10,7 @@ from reports.figures import inline
 
 
 def render(page: Page, files: Mapping[str, str]) -> str:
-    """The page as HTML: no script, nothing loaded from elsewhere.
+    """The page as HTML: nothing loaded from elsewhere, and a script only where a picture can be played.
 
     Args:
         page: what is on it.
@@ -22,7 +22,9 @@ def render(page: Page, files: Mapping[str, str]) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    # The figures are the one thing that is not escaped: this package drew them and escaped their texts.
+    # Figures and the script are not escaped: they are this package's own, which escaped the texts in them.
     environment.filters["inline"] = lambda figure: Markup(inline(figure.name, figure.drawing.svg, figure.alt))  # noqa: S704
+    environment.filters["trusted"] = Markup
     template = environment.from_string(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
-    return template.render(page=page, files=files)
+    script = Path(__file__).with_name("player.js").read_text(encoding="utf-8")
+    return template.render(page=page, files=files, script=script)

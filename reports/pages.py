@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from reports import local_search, local_search_tables, sections, weight_sharing, wording
+from reports import hypervolume, local_search, local_search_tables, sections, several, weight_sharing, wording
 from reports.blocks import Page, Section
 from reports.comparisons import Compared
 from reports.published import Beside
@@ -17,6 +18,8 @@ def page(results: Results, compared: Sequence[Compared], cells: Sequence[Beside]
     searched = local_search.evidence(results)
     if searched:
         parts, more = _local_search(results, compared, cells, searched)
+    elif any(hypervolume.is_judged(trace) for traces in results.runs.values() for trace in traces[:1]):
+        parts, more = _several(results, compared, cells)
     else:
         parts, more = (_generic if not results.evidence else _weight_sharing)(results, compared, cells)
     runs = sum(len(traces) for traces in results.runs.values())
@@ -103,3 +106,31 @@ def _local_search(
         *generic[2:],
     ]
     return parts, more | orders | {"local_search": local_search.summary(speeds)}
+
+
+def _several(
+    results: Results, compared: Sequence[Compared], cells: Sequence[Beside]
+) -> tuple[list[Section], dict[str, Any]]:
+    """Leads with the fronts themselves; the parts that need a stored front are left out where there is none."""
+    study = several.study(results)
+    generic, more = _generic(results, compared, cells)
+    ranking, ranks = several.ranking(study, compared)
+    by_device, devices = several.devices(study)
+    published, orders = several.tables(results, cells)
+    indicators, fronts = several.over_time(study)
+    first = generic[0]
+    # What a suite of devices asks, and what one that repeats a study does.
+    lead = [section.blocks[0] for section in (*by_device, *published)]
+    parts = [
+        replace(first, blocks=[*several.top(results, study), *lead, *first.blocks]),
+        *by_device,
+        *several.growth(study),
+        *ranking,
+        *published,
+        *indicators,
+        *several.sizes(study),
+        *several.attained(study),
+        *sections.readings(results),
+        *generic[1:],
+    ]
+    return parts, more | ranks | devices | orders | fronts

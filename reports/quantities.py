@@ -1,4 +1,4 @@
-"""What a run is worth besides its regret: accuracy reached, and evaluations that it took."""
+"""What a run is worth besides its regret: accuracy or front reached, and evaluations that it took."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nasbench_sim.trace import Trace
+from reports import hypervolume as volumes
 from reports.statistics import Clusters, Floats
+from reports.statistics.indicators import over_time
 
 Quantity = Callable[[Sequence[Trace], float], tuple[Floats, Clusters | None]]
 
@@ -55,9 +57,30 @@ def optimum(traces: Sequence[Trace], within: float = np.inf) -> tuple[Floats, Cl
     return np.array([1 - trace.about["optimum_objectives"][0] for trace in traces]), None
 
 
+def hypervolume(traces: Sequence[Trace], within: float = np.inf) -> tuple[Floats, Clusters | None]:
+    """Of each run's archive after so many evaluations, ``float64[n]``; see ``reports.hypervolume.judged``."""
+    found = [trace.about[volumes.HELD][trace.evaluation <= within] for trace in traces]
+    return np.array([one[-1] if len(one) else np.nan for one in found], np.float64), None
+
+
+def pareto_share(traces: Sequence[Trace], within: float = np.inf) -> tuple[Floats, Clusters | None]:
+    """Share of the true front's points that each run has found after so many evaluations, ``float64[n]``."""
+    return np.array([_share(trace, within) for trace in traces], np.float64), None
+
+
+def _share(trace: Trace, within: float) -> float:
+    if "front" not in trace.about:
+        return float("nan")
+    points = trace.objectives[(trace.evaluation <= within) & trace.feasible]
+    front = trace.about["front"]
+    return float(over_time(points, [len(points)], front, front.max(axis=0), ("share",))["share"][0])
+
+
 QUANTITIES: dict[str, Quantity] = {
     "accuracy": accuracy,
     "convergence": convergence,
+    "hypervolume": hypervolume,
     "optimum": optimum,
+    "pareto_share": pareto_share,
     "steps": steps,
 }

@@ -11,6 +11,8 @@ from typing import Any
 from nasbench_sim.errors import UserError
 from nasbench_sim.trace import Trace
 from reports.axis import AXES, SECONDS, Axis, along
+from reports.hypervolume import judged
+from reports.true_fronts import Front, fronts
 
 FORMAT = "nasbench-sim suite 1"
 NAMED = 3  # damaged runs that an error names one by one
@@ -80,6 +82,7 @@ class Results:
         evidence: by the name of a task, what ``evidence/weight_sharing-SPACE.json`` holds of it (SPACE is the last
             part of the name); empty where the suite wrote none.
         axis: what runs are laid out along and read by.
+        fronts: true fronts of tasks of several objectives, by name, where ``evidence/front-TASK.json`` holds them.
     """
 
     folder: Path
@@ -90,6 +93,7 @@ class Results:
     runs: Mapping[tuple[str, str], tuple[Trace, ...]]
     evidence: Mapping[str, Mapping[str, Any]]
     axis: Axis = SECONDS
+    fronts: Mapping[str, Front] = field(default_factory=dict)
 
     def strategy(self, name: str) -> Strategy:
         """The strategy of that name."""
@@ -123,6 +127,12 @@ def read(folder: Path) -> Results:
             if name not in known:
                 raise UserError(f"{folder / 'suite.json'} compares the strategy {name!r}, which it does not run")
     runs = _runs(folder, manifest, listed, {(task, s.name) for task in names for s in strategies})
+    true = fronts(folder, names)
+    if manifest.get("metric") == "hypervolume":
+        runs = {
+            group: tuple(judged(trace, true[group[0]].points if group[0] in true else None) for trace in traces)
+            for group, traces in runs.items()
+        }
     return Results(
         folder=folder,
         manifest=manifest,
@@ -132,6 +142,7 @@ def read(folder: Path) -> Results:
         runs={group: tuple(along(trace, axis) for trace in traces) for group, traces in runs.items()},
         evidence=_evidence(folder / "evidence", tasks),
         axis=axis,
+        fronts=true,
     )
 
 
@@ -152,10 +163,14 @@ def _manifest(folder: Path) -> Mapping[str, Any]:
 
 
 def _labels(names: list[str]) -> list[str]:
-    """Last parts of the names where these are told apart by them and belong to one family; otherwise the names."""
-    families = {name.rpartition("/")[0] for name in names}
-    last = [name.rpartition("/")[2] for name in names]
-    return last if len(families) == 1 and len(set(last)) == len(last) else names
+    """The part in which the names differ, where it is one and tells them apart; otherwise the names."""
+    parts = [name.split("/") for name in names]
+    if len(names) == 1:
+        return [parts[0][-1] if len(parts[0]) < 3 else names[0]]
+    if len({len(one) for one in parts}) > 1:
+        return names
+    differing = [column for column in zip(*parts, strict=True) if len(set(column)) > 1]
+    return list(differing[0]) if len(differing) == 1 and len(set(differing[0])) == len(names) else names
 
 
 def _runs(

@@ -81,7 +81,8 @@ def listing(parts: Sequence[str]) -> str:
 
 def unit(metric: str) -> str:
     """What a difference in points is a difference of."""
-    return {"regret": "test accuracy", "error": "observed accuracy"}.get(metric, "validation accuracy")
+    named = {"regret": "test accuracy", "error": "observed accuracy", "hypervolume_regret": "hypervolume"}
+    return named.get(metric, "validation accuracy")
 
 
 def sentence(compared: Sequence[Compared], names: Mapping[str, str], subject: str = "") -> str:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache, partial
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from nasbench_sim.constrained import constrained
 from nasbench_sim.errors import UserError
-from nasbench_sim.oracle import Floats, Task
+from nasbench_sim.normalised import normalised
+from nasbench_sim.oracle import Floats, Request, Task
 from nasbench_sim.proxy import Bias, WeightSharingOracle
 from nasbench_sim.spaces.macronas import MacroNAS
 from nasbench_sim.spaces.nasbench101 import SUBSPACES, NASBench101
@@ -39,7 +43,9 @@ from nasbench_sim.strategies.strategy import Factory
 from nasbench_sim.strategies.successive_halving import SuccessiveHalving
 from nasbench_sim.strategies.weight_sharing import WeightSharing
 from nasbench_sim.tabular import RowIndex, Table, find
+from nasbench_sim.tabular.fronts import front_within, true_front
 from nasbench_sim.tabular.grids import space_of
+from nasbench_sim.tabular.importers.nasbench201_csv import DEVICES
 from nasbench_sim.tabular.oracle import TabularOracle
 from nasbench_sim.timing import CIFAR10, Timing
 from surrogates.darts_distilled import Distilled, find_distilled
@@ -91,7 +97,23 @@ TASKS = (
     *(f"hpolib/{data_set}" for data_set in HPOLIB_DATA_SETS),
     *(f"hpobench/{data_set}" for data_set in HPOBENCH_DATA_SETS),
 )
-"""Also ``table:NAME`` or ``table:NAME/DATA_SET``: a grid's table, such as one imported from anybody's CSV file."""
+"""Also ``table:NAME`` or ``table:NAME/DATA_SET``: a grid's table, such as one imported from anybody's CSV file.
+
+All of these have one objective, the error.  A further part names more: see ``SEVERAL``.
+"""
+
+SEVERAL = (
+    *(f"macronas/{data_set}/mmacs" for data_set in MACRONAS_DATA_SETS),
+    *(f"nasbench201/{data_set}/{device}" for data_set in NASBENCH201_DATA_SETS for device in DEVICES),
+    "nasbench_macro/macs+parameters",
+    *(f"nasbench101/{subspace}/train_seconds+parameters" for subspace in SUBSPACES),
+)
+"""Tasks of several objectives: a name of ``TASKS`` and whatever is minimised beside the error.
+
+That is joined by "+": any objectives that the table has, and ``train_seconds``; a device stands for its latency.  The
+error stays as it is, all others are scaled to their least and most over the space, and hypervolume is measured up to 1
+in each (``nasbench_sim.tabular.fronts``).
+"""
 
 # What the weight-sharing study trained (its sections 4.3.2 and 4.3.3).
 SUPERNET_EPOCHS, SUPERNET_WIDTH, WIDTH = 432, 16, 128
@@ -129,11 +151,12 @@ def task(
     supernets: int = SUPERNETS,
     supernet_seed: int = SUPERNET_SEED,
     speed: float = 1.0,
+    limits: Mapping[str, float] = MappingProxyType({}),
 ) -> Task:
     """A task by name, without a budget.
 
     Args:
-        name: one of ``TASKS``, or ``table:NAME/DATA_SET``.
+        name: one of ``TASKS`` or ``SEVERAL``, or ``table:NAME/DATA_SET``.
         tables: folder that is searched for tables before ``NASBENCH_SIM_TABLES`` and the embedded ones.
         noise: "mean", "repeat", or a number of repeats such as "2".
         held_out: what configurations are judged by, "test" or "validation", see ``TabularOracle``.
@@ -141,39 +164,52 @@ def task(
         supernets: how many super-nets there are; runs share them by seed modulo this number.
         supernet_seed: draws other super-nets.
         speed: of the device, on NAS-Bench-101; 2 trains in half the time.
+        limits: the most of what a configuration may take, in its own unit, such as ``{"parameters": 1e6}`` or
+            ``{"latency_pixel3": 5.0}``; see ``nasbench_sim.constrained``.
 
     Raises:
-        UserError: unknown task, variant or noise, or a table that is missing or damaged.
+        UserError: unknown task, variant, noise, objective or limit, or a table that is missing or damaged.
     """
-    folder = None if tables is None else str(tables)
-    if name.startswith(TABLE):
-        return _of_table(name, *name.removeprefix(TABLE).partition("/")[::2], folder, noise, held_out)
-    if name not in TASKS:
-        raise UserError(f"unknown task {name!r}; {nearest(name, TASKS)}")
-    family, _, part = name.partition("/")
-    if family == "macronas":
-        return _of_table(name, family, part, folder, noise, held_out)
-    if family == "nasbench301":
-        return Task(name, DARTSOracle(_nasbench301(part, folder), noise=noise, held_out=held_out))
-    if family in ("nasbench_macro", "hpolib", "hpobench"):
-        return _of_table(name, name.replace("/", "_"), part, folder, noise, held_out)
-    if family == "nasbench201":
-        table = Table.open(find("nasbench201", folder))
-        return Task(name, TabularOracle(NASBench201(dataset=part), table, part, noise=noise, held_out=held_out))
+    options: dict[str, Any] = {"tables": tables, "noise": noise, "held_out": held_out, "speed": speed}
+    base, _, further = name.rpartition("/")
+    if base in TASKS and name not in TASKS:
+        chosen = tuple(f"latency_{part}" if part in DEVICES else part for part in further.split("+"))
+        return _of_several(name, tabular_oracle(base, objectives=("error", *chosen), **options), limits)
+    found = _of_error(name, variant=variant, supernets=supernets, supernet_seed=supernet_seed, **options)
+    return replace(found, oracle=constrained(found.oracle, limits))
+
+
+def _of_several(name: str, oracle: TabularOracle, limits: Mapping[str, float]) -> Task:
+    """On the scale of the whole space, beside the front of what keeps within the limits."""
+    front, within = true_front(oracle), constrained(oracle, limits)
+    if limits:
+        answers = within.evaluate(Request(oracle.table.array("codes")[oracle.rows]), 0)
+        front = front_within(oracle, front, oracle.rows[answers.violation <= 0])
+    return Task(name, normalised(within, front.ranges, front))
+
+
+def _of_error(
+    name: str,
+    *,
+    tables: str | Path | None,
+    noise: str,
+    held_out: str,
+    speed: float,
+    variant: str,
+    supernets: int,
+    supernet_seed: int,
+) -> Task:
+    """A task of one objective."""
     if variant not in VARIANT_COST:
         raise UserError(f"unknown variant {variant!r}; {nearest(variant, VARIANT_COST)}")
-    table, timing, index = _nasbench101(folder)
-    seconds = np.stack([timing.training(epochs, CIFAR10, WIDTH) for epochs in table.fidelities], axis=1) / speed
-    trained = TabularOracle(
-        NASBench101(part),
-        table,
-        "cifar10",
-        noise=noise,
-        held_out=held_out,
-        train_seconds=seconds,
-        clock=f"forward and backward passes on {timing.device}, {timing.kind}",
-        index=index,
-    )
+    family, _, part = name.partition("/")
+    if family == "nasbench301" and name in TASKS:
+        folder = None if tables is None else str(tables)
+        return Task(name, DARTSOracle(_nasbench301(part, folder), noise=noise, held_out=held_out))
+    trained = tabular_oracle(name, tables=tables, noise=noise, held_out=held_out, speed=speed)
+    if family != "nasbench101":
+        return Task(name, trained)
+    timing = _nasbench101(None if tables is None else str(tables))[1]
     oracle = WeightSharingOracle(
         trained,
         BIAS[part],
@@ -187,8 +223,53 @@ def task(
     return Task(name, oracle)
 
 
-def _of_table(name: str, file: str, data_set: str, folder: str | None, noise: str, held_out: str) -> Task:
-    """A task on a table that need not have seconds: then every evaluation takes one."""
+def tabular_oracle(
+    name: str,
+    *,
+    objectives: Sequence[str] = ("error",),
+    tables: str | Path | None = None,
+    noise: str = "mean",
+    held_out: str = "test",
+    speed: float = 1.0,
+) -> TabularOracle:
+    """What a name of ``TASKS`` looks up, without super-nets.
+
+    Args:
+        name: as of ``task``.
+        objectives: see ``TabularOracle``, in their own units.
+        tables: as of ``task``.
+        noise: as of ``task``.
+        held_out: as of ``task``.
+        speed: as of ``task``.
+
+    Raises:
+        UserError: as ``task``.
+    """
+    folder = None if tables is None else str(tables)
+    options: dict[str, Any] = {"noise": noise, "held_out": held_out, "objectives": objectives}
+    if name.startswith(TABLE):
+        return _of_table(*name.removeprefix(TABLE).partition("/")[::2], folder, options)
+    if name not in TASKS:
+        raise UserError(f"unknown task {name!r}; {nearest(name, (*TASKS, *SEVERAL))}")
+    family, _, part = name.partition("/")
+    if family == "nasbench301":
+        raise UserError(f"{name} is answered by a model that knows one objective, the error: ask for it alone")
+    if family == "macronas":
+        return _of_table(family, part, folder, options)
+    if family in ("nasbench_macro", "hpolib", "hpobench"):
+        return _of_table(name.replace("/", "_"), part, folder, options)
+    if family == "nasbench201":
+        return TabularOracle(NASBench201(dataset=part), Table.open(find("nasbench201", folder)), part, **options)
+    table, timing, index = _nasbench101(folder)
+    seconds = np.stack([timing.training(epochs, CIFAR10, WIDTH) for epochs in table.fidelities], axis=1) / speed
+    clock = f"forward and backward passes on {timing.device}, {timing.kind}"
+    return TabularOracle(
+        NASBench101(part), table, "cifar10", train_seconds=seconds, clock=clock, index=index, **options
+    )
+
+
+def _of_table(file: str, data_set: str, folder: str | None, options: Mapping[str, Any]) -> TabularOracle:
+    """Of a table that need not have seconds: then every evaluation takes one."""
     table = Table.open(find(file, folder))
     data_set = data_set or table.data_sets[0]
     space: Space
@@ -198,11 +279,10 @@ def _of_table(name: str, file: str, data_set: str, folder: str | None, noise: st
     else:
         space = NASBenchMacro() if table.space == "nasbench_macro" else space_of(table)
     if data_set not in table.data_sets or f"{data_set}/train_seconds" in table.arrays:
-        return Task(name, TabularOracle(space, table, data_set, noise=noise, held_out=held_out))
+        return TabularOracle(space, table, data_set, **options)
     seconds = np.ones((len(table), len(table.fidelities)))
     clock = "one second an evaluation, since the table has none"
-    oracle = TabularOracle(space, table, data_set, noise=noise, held_out=held_out, train_seconds=seconds, clock=clock)
-    return Task(name, oracle)
+    return TabularOracle(space, table, data_set, train_seconds=seconds, clock=clock, **options)
 
 
 def _nasbench301(part: str, folder: str | None) -> Answering:

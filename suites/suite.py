@@ -67,6 +67,8 @@ class Suite:
             ``evidence/`` of the output.
         axis: what the report lays runs out along and reads them by: "seconds" of simulated time, or "evaluations".
         readings: of what a source leaves open, measured: a table for the page, see ``reports.sections.readings``.
+        metric: what runs are judged by: "regret", or of several objectives "hypervolume".
+        start_sizes: hypervolume by the size of the first archive, measured beforehand: see ``suites.dmls_readings``.
     """
 
     name: str
@@ -84,3 +86,5 @@ class Suite:
     evidence: Callable[[Task, Path], None] | None = None
     axis: str = "seconds"
     readings: Mapping[str, Any] = field(default_factory=dict)
+    metric: str = "regret"
+    start_sizes: Mapping[str, Any] = field(default_factory=dict)

@@ -94,6 +94,7 @@ nasbench_sim.tabular import macronas SOURCE -o FOLDER`, then `--tables FOLDER`) 
 For each of the 208,537 networks, for CIFAR-10 and CIFAR-100: validation error in steps of 1 in 10,000, as counted on
 10,000 images; exact parameters and MMACs (`spaces/macronas.py`; they agree with every published one). No test error and
 no seconds: the first is not known, and the benchmark evaluates with the weights of a super-net and publishes no times.
+The true fronts of error and MMACs, and the scale on which hypervolume is measured, are in `macronas.fronts.json`.
 
 ## Sources and licence
 

@@ -84,7 +84,8 @@ measurements.
 For each cell and each of CIFAR-10, CIFAR-100 and ImageNet16-120: expected validation error after 12 and 200 epochs,
 the standard deviation between single training runs at either, expected held-out error after 200 epochs, seconds of
 training, exact parameters and multiply-adds; latencies on 27 devices (milliseconds). Errors are fractions. "Expected"
-means over infinitely many training runs: cells that compute the same function have equal errors.
+means over infinitely many training runs: cells that compute the same function have equal errors. The true fronts of
+error and each latency, and the scale on which hypervolume is measured, are in `nasbench201.fronts.json`.
 
 ## Sources and licence
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from nasbench_sim.errors import UserError
+from nasbench_sim.tabular.fronts import write_fronts
 from nasbench_sim.tabular.table import Table
 
 Learned = TypeVar("Learned")
@@ -48,6 +49,7 @@ def make_table(
         if options.output.suffix != ".h5":
             raise UserError(f"{options.output}: a table's name ends in .h5")
         table = write(_visibly(learn, options.data, steps), options.output)
+        write_fronts(table)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

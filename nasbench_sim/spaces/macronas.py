@@ -45,6 +45,8 @@ CLASSES = {"cifar10": 10, "cifar100": 100}
 NETWORKS = MovedIdentities((4, 4, 4, 2))
 
 _LIMITS = np.full(CELLS, len(OPERATIONS), np.int64)
+# Of the neighbours of a code: the cell that changes, and which of its other operations it takes.
+_CELL, _OTHER = (part.ravel() for part in np.indices((CELLS, len(OPERATIONS) - 1), np.uint8))
 _SIDE, _STEM, _HEAD = 32, 32, 1280
 
 
@@ -138,14 +140,11 @@ class MacroNAS:
         if not self.genotypes:
             reached, offsets = NETWORKS.steps(NETWORKS.numbers(codes))
             return Neighbourhoods(NETWORKS.codes(reached), offsets, _keys(reached))
-        others = len(OPERATIONS) - 1
-        found = np.repeat(codes[:, None], CELLS * others, axis=1)
-        for cell in range(CELLS):
-            for other in range(others):
-                found[:, cell * others + other, cell] = other + (other >= codes[:, cell])
+        found = np.repeat(codes[:, None], len(_CELL), axis=1)
+        found[:, np.arange(len(_CELL)), _CELL] = _OTHER + (codes[:, _CELL] <= _OTHER)
         found = found.reshape(-1, CELLS)
-        offsets = np.arange(len(codes) + 1, dtype=np.int64) * CELLS * others
-        return Neighbourhoods(found, offsets, self.key(found))
+        offsets = np.arange(len(codes) + 1, dtype=np.int64) * len(_CELL)
+        return Neighbourhoods(found, offsets, _keys(NETWORKS.numbers(found)))
 
     def key(self, codes: Codes) -> Keys:
         """``uint64[n, 2]``: the number of the network, 0 to 208,536, and 0."""

@@ -67,11 +67,11 @@ class MovedIdentities:
 
     def numbers(self, codes: Codes) -> Numbers:
         """``int64[n]``: the networks of codes ``[n, d]``, 0 to size - 1; the same for equivalent codes."""
-        numbers, at = np.zeros(len(codes), np.int64), 0
-        for size, place in zip(self.sizes, self._places, strict=True):
-            cells = codes[:, at : at + size] @ (OPERATIONS ** np.arange(size)[::-1])
-            numbers += _group(size).of_code[cells] * place
-            at += size
+        weights, tables = self._packing
+        cells = codes @ weights
+        numbers = tables[0][cells[:, 0]]
+        for group, table in enumerate(tables[1:], 1):
+            numbers += table[cells[:, group]]
         return numbers
 
     def codes(self, numbers: Numbers) -> Codes:
@@ -112,6 +112,17 @@ class MovedIdentities:
             np.put_along_axis(part, order, np.where(taken, cells, IDENTITY), axis=1)
             parts.append(part[:, :size])
         return np.concatenate(parts, axis=1)
+
+    @cached_property
+    def _packing(self) -> tuple[Numbers, list[Numbers]]:
+        """What makes one number of each group's cells, ``int64[d, groups]``, and what that adds to a network's."""
+        weights = np.zeros((sum(self.sizes), len(self.sizes)), np.int64)
+        at = 0
+        for group, size in enumerate(self.sizes):
+            weights[at : at + size, group] = OPERATIONS ** np.arange(size)[::-1]
+            at += size
+        places = zip(self.sizes, self._places, strict=True)
+        return weights, [_group(size).of_code * np.int64(place) for size, place in places]
 
     @cached_property
     def _places(self) -> list[int]:

@@ -199,7 +199,8 @@ class _Columns:
             gone = []
         else:
             compare, offset = (np.greater, end) if strict else (np.greater_equal, start)
-            gone = (np.flatnonzero(_compared(compare, held[:, offset:], point)) + offset).tolist()
+            beaten = _compared(compare, held[:, offset:], point)
+            gone = (np.flatnonzero(beaten) + offset).tolist() if beaten.any() else []
         items = [self.items[place] for place in gone]
         for place in reversed(gone[1:]):
             self.remove(place)
@@ -214,11 +215,15 @@ class _Columns:
         """Make room at a place: what stands there moves one on, over what stood at the end."""
         if end == self._columns.shape[1]:
             self._columns = np.concatenate([self._columns, np.empty_like(self._columns)], axis=1)
-        self._columns[:, place + 1 : end + 1] = self._columns[:, place:end]
+        for column in self._columns:
+            memory = column.data  # numpy would make a copy first, since the two overlap
+            memory[place + 1 : end + 1] = memory[place:end]
 
     def remove(self, place: int) -> Hashable:
         n = len(self.items)
-        self._columns[:, place : n - 1] = self._columns[:, place + 1 : n]
+        for column in self._columns:
+            memory = column.data
+            memory[place : n - 1] = memory[place + 1 : n]
         return self.items.pop(place)
 
     def points(self) -> Floats:
@@ -226,8 +231,10 @@ class _Columns:
 
 
 def _compared(compare: np.ufunc, columns: Floats, point: Sequence[float]) -> npt.NDArray[np.bool_]:
-    """Where it holds in every objective, ``bool[n]``."""
-    found = compare(columns[0], point[0])
-    for column, value in zip(columns[1:], point[1:], strict=True):
+    """Where it holds in every objective, ``bool[n]``; in the first, by which they are sorted, it does."""
+    if len(columns) == 1:
+        return np.ones(columns.shape[1], bool)
+    found = compare(columns[1], point[1])
+    for column, value in zip(columns[2:], point[2:], strict=True):
         found &= compare(column, value)
     return np.asarray(found)

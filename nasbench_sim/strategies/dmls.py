@@ -3,7 +3,8 @@
 Liefooghe, Humeau, Mesmoudi, Jourdan and Talbi 2012, "On dominance-based multiobjective local search", Journal of
 Heuristics 18, of which Pareto local search (Paquete, Chiarandini and Stuetzle 2004) and PAES (Knowles and Corne 1999)
 are settings; Zouambi, Jacques and Dhaenens 2022, "Dominance-Based Local Search for Neural Architecture Search", whose
-start, selection and restarts are the defaults.
+start, selection and restarts are the defaults.  A thesis by the first of them tells two ways to explore a
+neighbourhood; which of them meets its figures is measured by ``python -m suites.dmls_readings``.
 """
 
 from __future__ import annotations
@@ -86,6 +87,7 @@ class DMLS:
         self.space, self.random, self.start = space, random, start
         self.exploration, self.dominance, self.charged = exploration, dominance, revisits == "charged"
         self._archive_of = partial(Archive, dominance=dominance, capacity=capacity, pruning=pruning)
+        self._most = start if capacity is None else capacity
         self._first = given(space, first)
         self._first_keys = keys_of(space, self._first)
         self._answers: dict[Key, Answer | None] = {}  # None while pending
@@ -120,7 +122,10 @@ class DMLS:
                 code = self.space.sample(self.random.start, 1) if self._idle <= TRIES else self._unseen()
                 if not len(code):
                     return None
-                self._look_at(code, keys_of(self.space, code))
+                keys = keys_of(self.space, code)
+                if keys[0] in self._offered and not self.charged:
+                    self._started(grew=False)
+                self._look_at(code, keys)
             elif self._open:
                 return None
             elif self._current is not None and not self._explored:
@@ -172,11 +177,15 @@ class DMLS:
             self._codes[key] = code
             self._unvisited.append(key)
         if self._starting:
-            self._vain = 0 if len(self.archive) > size else self._vain + 1
-            wanted = self.start if self._objectives > 1 else 1
-            self._starting = len(self.archive) < wanted and self._vain < PATIENCE
+            self._started(grew=len(self.archive) > size)
         elif entered and self._current is not None:
             self._judge(key, point, violation)
+
+    def _started(self, grew: bool) -> None:
+        """Whether the start goes on after one more configuration."""
+        self._vain = 0 if grew else self._vain + 1
+        wanted = self.start if self._objectives > 1 else 1
+        self._starting = len(self.archive) < min(wanted, self._most) and self._vain < PATIENCE
 
     def _judge(self, key: Key, point: list[float], violation: float) -> None:
         """Whether a neighbour that has entered the archive ends the exploration."""

@@ -77,7 +77,8 @@ class ScalarisedLocalSearch(LocalSearch):
 
     def _compared(self, observations: Observations) -> list[float]:
         keys, points = map(tuple, observations.keys.tolist()), observations.objectives.tolist()
-        for key, point, violation in zip(keys, points, observations.violation.tolist(), strict=True):
+        broken = observations.violation.tolist()
+        for key, point, violation in zip(keys, points, broken, strict=True):
             self._points[key] = point, violation
             if not self._least:
                 self._least, self._most = [np.inf] * len(point), [-np.inf] * len(point)
@@ -88,7 +89,7 @@ class ScalarisedLocalSearch(LocalSearch):
                     self._most[number] = max(self._most[number], value)
         if self._starting or not self._scale:
             self._rescale()
-        return [self._scalar(*answer) for answer in zip(points, observations.violation.tolist(), strict=True)]
+        return [self._scalar(point, violation) for point, violation in zip(points, broken, strict=True)]
 
     def _recalled(self, key: Key) -> float | None:
         answer = self._points.get(key)

@@ -12,6 +12,7 @@ from types import ModuleType
 
 from nasbench_sim.errors import UserError
 from nasbench_sim.tabular import fetch
+from nasbench_sim.tabular.fronts import write_fronts
 from nasbench_sim.tabular.importers import (
     csv_table,
     hpobench,
@@ -49,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(fetch.fetch(**options))
         elif command == "import":
             name = options.pop("name")
-            print(_wrote(getattr(IMPORTERS[name], f"import_{name}")(**options)))
+            table = getattr(IMPORTERS[name], f"import_{name}")(**options)
+            write_fronts(table)
+            print(_wrote(table))
         elif command == "show":
             print(shown(Table.open(options["file"])))
         else:

@@ -158,6 +158,11 @@ class TabularOracle:
         columns = [self.mean_error(longest), *(self._column(name, longest) for name in self._objectives[1:])]
         return np.array([np.nanmin(column[self.rows]) for column in columns])
 
+    def mean_objectives(self) -> Floats:
+        """All objectives of every row, ``float64[N, m]``: the error's mean over repeats, at the longest fidelity."""
+        longest = self.sources["train"].fidelities[-1]
+        return np.stack([self.mean_error(longest), *(self._column(n, longest) for n in self._objectives[1:])], axis=1)
+
     def mean_error(self, fidelity: float) -> Floats:
         """The error that a search sees (``Table.search_signal``), mean over repeats, ``float64[N]``."""
         return self._column("signal", fidelity)

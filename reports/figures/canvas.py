@@ -97,6 +97,7 @@ def draw(name: str, size: tuple[float, float], paint: Painter) -> Drawing:
         anonymous = dict.fromkeys(("Creator", "Producer", "CreationDate"))
         figure.savefig(printed, format="pdf", dpi=DOTS_PER_INCH, metadata=anonymous)
     svg = content.getvalue().replace("'DejaVu Sans'", FONTS.replace('"', "'"))
+    svg = re.sub(r'(<image\b[^>]*?)\s+id="[^"]*"', r"\1", svg)  # made of the content, so equal rasters share it
     return Drawing(re.sub(r"data:image/png;base64,([^\"]+)", _smaller, svg), printed.getvalue())
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports import wording
+from reports import hypervolume, wording
 from reports.blocks import Block, Detail, Section, Text, Verdict, Verdicts
 from reports.comparisons import METRICS, Compared
 from reports.published import Beside, verdict
 from reports.results import Results
+
+POINTS = (
+    "Hypervolume regret is the hypervolume of the true front less that of a run’s archive; one point is a hundredth of "
+    "the box between the ideal point and the reference point, in objectives on a pinned scale. Objectives are those "
+    "that the search itself saw (validation), not a test. "
+)
 
 
 def answer(results: Results, compared: Sequence[Compared], cells: Sequence[Beside], subject: str = "") -> Section:
@@ -69,8 +75,8 @@ def _how_judged(compared: Sequence[Compared]) -> str:
     text = (
         f"Judged by the 95% interval of the difference in {wording.listing([METRICS[name] for name in metrics])}: "
         "better or worse where it excludes zero, undecided where it does not; published figures by their p < 0.05. "
-        "One point is one per cent of images. "
     )
+    text += POINTS if metrics == [hypervolume.NAME] else "One point is one per cent of images. "
     if any(one.samples.clusters_method or one.samples.clusters_reference for one in compared):
         text += (
             "Runs that share something random (a super-net, say: the same seed modulo the cluster size) are dependent; "
@@ -83,7 +89,7 @@ def _how_judged(compared: Sequence[Compared]) -> str:
             "True validation regret is by the mean over all repeats, which a search under noise does not see; it is no "
             "test. "
         )
-    elif "regret" not in metrics:
+    elif "regret" not in metrics and hypervolume.NAME not in metrics:
         text += "The tasks have no held-out figures, so this is what the search itself saw, not a test. "
     return text + (
         "Each interval is for its own comparison. Holm’s correction makes the chance of a single false verdict 5% at "

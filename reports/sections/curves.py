@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from reports import figures, wording
+from reports import figures, hypervolume, wording
 from reports.axis import SECONDS, Axis
 from reports.blocks import Block, Cell, Details, Figure, Gallery, Section, Table, Text
 from reports.comparisons import METRICS, Compared, clusters, metric, on_grid, one_shot, time_grid
@@ -38,8 +38,9 @@ def curves(results: Results, compared: Sequence[Compared]) -> Section:
         if what != "error":
             areas.append(_areas(results, task, grid, tables))
     quantity = wording.listing(sorted(quantities))
+    of = "of the archive" if quantities == {METRICS[hypervolume.NAME]} else "of the incumbent"
     caption = (
-        f"Mean {quantity} of the incumbent in points against {results.axis.label}, both axes "
+        f"Mean {quantity} {of} in points against {results.axis.label}, both axes "
         "logarithmic; bands are 95% intervals of the mean, with clusters of dependent runs respected. A line starts "
         "when all runs of a strategy have a value and stops when the first of them ends; a mean of zero "
         "has no place on it."
@@ -59,7 +60,8 @@ def curves(results: Results, compared: Sequence[Compared]) -> Section:
     if areas:
         blocks.append(Details("Area under the log-regret curve", _area_table(results, areas)))
     over = "time" if results.axis == SECONDS else results.axis.along
-    return Section("curves", "Curves", f"Regret over {over}", blocks)
+    title = "Hypervolume regret" if quantities == {METRICS[hypervolume.NAME]} else "Regret"
+    return Section("curves", "Curves", f"{title} over {over}", blocks)
 
 
 def _lines(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from reports import wording
 from reports.blocks import Block, Items, Section, Table, Text
 from reports.comparisons import METRICS, Compared
+from reports.hypervolume import is_judged
 from reports.results import Results
 from reports.statistics.resampling import REPETITIONS
 from reports.statistics.significance import PERMUTATIONS
@@ -33,7 +34,7 @@ def methods(results: Results, compared: Sequence[Compared]) -> Section:
     blocks: list[Block] = [Items(items), Table("Tasks, and runs on each", columns, rows)]
     blocks += [Text(note) for note in manifest.get("notes", ())]
     traces = [trace for group in results.runs.values() for trace in group]
-    if any(trace.objectives.shape[1] > 1 for trace in traces):
+    if any(trace.objectives.shape[1] > 1 and not is_judged(trace) for trace in traces):
         blocks.append(Text("Some tasks have several objectives; this page judges the first one alone.", "note"))
     return Section("methods", "Methods", "Methods", blocks)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reports import figures, wording
+from reports import figures, hypervolume, wording
 from reports.axis import SECONDS
 from reports.blocks import Block, Cell, Details, Figure, Gallery, Section, Table, Text
 from reports.comparisons import GRID, METRICS, Compared, at_end, clusters, metric, values
@@ -26,6 +26,7 @@ from reports.statistics import (
 )
 
 THRESHOLDS = np.geomspace(1e-4, 0.1, 61)
+FINE = np.geomspace(1e-5, 0.1, 81)  # of hypervolume, since what is left of it gets small
 
 
 def overall(results: Results, compared: Sequence[Compared]) -> tuple[list[Section], dict[str, Any]]:
@@ -149,10 +150,11 @@ def _pooled(results: Results, compared: Sequence[Compared]) -> tuple[list[Block]
     quantity = METRICS[metric(next(iter(results.runs.values())))]
     means = {name: interquartile_mean(ends[name], labels[name]) for name in ends}
     lines = []
+    thresholds = FINE if quantity == METRICS[hypervolume.NAME] else THRESHOLDS
     for place, strategy in enumerate(results.strategies):
-        found = performance_profile(ends[strategy.name], THRESHOLDS, labels[strategy.name])
+        found = performance_profile(ends[strategy.name], thresholds, labels[strategy.name])
         shown = Curve(found.share, found.low, found.high, "share", "95% interval")
-        lines.append(figures.Line(strategy.name, place, THRESHOLDS, shown))
+        lines.append(figures.Line(strategy.name, place, thresholds, shown))
     drawing = figures.shares(
         "profile", "Performance profiles", lines, f"{quantity}, points", "share of runs at or below", 0.01
     )

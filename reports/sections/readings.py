@@ -19,12 +19,17 @@ def readings(results: Results) -> list[Section]:
     if not found:
         return []
     rows: list[list[Cell | str]] = [
-        [Cell(str(row["reading"]), "chosen" if row.get("chosen") else ""), *map(_cell, row["cells"])]
-        for row in found["rows"]
+        [_head(str(row["reading"]), bool(row.get("chosen"))), *map(_cell, row["cells"])] for row in found["rows"]
     ]
     blocks: list[Block] = [Text(str(text)) for text in found.get("text", ())]
     blocks.append(Table(str(found["caption"]), ["Reading", *found["columns"]], rows, wide=True))
     return [Section("readings", "Readings", "What the source leaves open", blocks)]
+
+
+def _head(reading: str, chosen: bool) -> Cell:
+    """The strategy, and below it how it is read, so that the figures have room."""
+    first, _, rest = reading.partition(", ")
+    return Cell(first, "\n".join(part for part in (rest, "chosen" if chosen else "") if part))
 
 
 def _cell(text: object) -> Cell:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nasbench_sim.trace import Trace
-from reports import figures, wording
+from reports import figures, hypervolume, wording
 from reports.axis import Axis
 from reports.blocks import Block, Cell, Details, Figure, Gallery, Section, Table, Text
 from reports.comparisons import GRID, clusters, metric, values
@@ -29,6 +29,7 @@ from reports.statistics import (
 
 LADDER = np.geomspace(0.1, 1e-4, 31)  # ten points to a hundredth of one: declared here, not chosen from the runs
 SHOWN = (0.01, 0.005, 0.002)  # targets of which times are told
+OF_HYPERVOLUME = (0.005, 0.002, 0.001)
 
 Runtimes = Mapping[tuple[str, str], Floats]
 
@@ -51,7 +52,8 @@ def targets(results: Results) -> tuple[list[Section], dict[str, Any]]:
         return [], {}
     cells = {(task.name, s.name): results.runs[task.name, s.name] for task in tasks for s in results.strategies}
     ladder = {key: runtimes(traces, LADDER) for key, traces in cells.items()}
-    shown = {key: runtimes(traces, np.array(SHOWN)) for key, traces in cells.items()}
+    told = OF_HYPERVOLUME if all(metric(traces) == hypervolume.NAME for traces in cells.values()) else SHOWN
+    shown = {key: runtimes(traces, np.array(told)) for key, traces in cells.items()}
     spent = {key: np.array([float(trace.about["seconds"]) for trace in traces]) for key, traces in cells.items()}
     blocks: list[Block] = [_distribution(results, tasks, ladder, spent)]
     left_out = [task.label for task in results.tasks if task not in tasks]
@@ -59,7 +61,7 @@ def targets(results: Results) -> tuple[list[Section], dict[str, Any]]:
         blocks.append(Text(f"Without {wording.listing(left_out)}, whose best error is not known.", "note"))
     if len(tasks) > 1:
         blocks.append(Details("Task by task", [_task_by_task(results, tasks, ladder, spent)]))
-    table, summary = _times(results, tasks, shown, spent)
+    table, summary = _times(results, tasks, told, shown, spent)
     blocks.append(Details("Expected running times and success rates", table))
     return [Section("targets", "Targets", "How soon a target is reached", blocks)], summary
 
@@ -88,7 +90,7 @@ def _distribution(results: Results, tasks: Sequence[Task], ladder: Runtimes, spe
         f"Share of {len(LADDER)} targets, log-spaced from {wording.points(LADDER[0], False)} to "
         f"{wording.points(LADDER[-1], False)} points of regret, that a run has reached by then, mean over runs"
         f"{' and tasks' if len(tasks) > 1 else ''}; bands are 95% intervals that the spread between seeds of each task "
-        "leaves (tasks are not resampled). A target counts as reached from the first time that the incumbent has it. "
+        "leaves (tasks are not resampled). A target counts as reached from the first time that the run has it. "
         "×: half of the runs have ended."
     )
     return Gallery([Figure("targets", drawing, alt + ".")], caption)
@@ -113,13 +115,13 @@ def _task_by_task(results: Results, tasks: Sequence[Task], ladder: Runtimes, spe
 
 
 def _times(
-    results: Results, tasks: Sequence[Task], shown: Runtimes, spent: Runtimes
+    results: Results, tasks: Sequence[Task], told: Sequence[float], shown: Runtimes, spent: Runtimes
 ) -> tuple[list[Text | Table | Gallery], dict[str, Any]]:
     pairs = list(dict.fromkeys((one.reference, one.method) for one in results.comparisons))
     tests = {
         (task.name, place, pair): _log_rank(results, task, Comparison(*pair, "end"), shown, spent, place)
         for task in tasks
-        for place in range(len(SHOWN))
+        for place in range(len(told))
         for pair in pairs
     }
     adjusted = dict(zip(tests, holm([test.p_value for test in tests.values()]), strict=True))
@@ -127,7 +129,7 @@ def _times(
     summary: dict[str, Any] = {}
     clock = results.axis.name
     for task in tasks:
-        for place, target in enumerate(SHOWN):
+        for place, target in enumerate(told):
             row: list[Cell | str] = [f"{task.label}, {wording.points(target, False)}"]
             for strategy in results.strategies:
                 key = task.name, strategy.name

@@ -28,7 +28,8 @@ class Run:
 
     Attributes:
         seed: of the run.
-        values: log-regret at each budget; NaN where nothing had been evaluated by then.
+        values: log-regret at each budget; NaN where nothing had been evaluated by then.  Of several objectives it is
+            what the archive's hypervolume lacks of the true front's.
         trajectory: 32 hexadecimal digits of SHA-256; equal ones mean that the strategy was told the same answers to
             the same questions in the same order.
     """
@@ -74,10 +75,10 @@ def measure(task: Task, factory: Factory, name: str, seeds: Sequence[int], gate:
         gate: budgets and floor.
 
     Raises:
-        UserError: the task has several objectives, or whatever ``simulate_many`` raises.
+        UserError: the task has several objectives and no front is known, or whatever ``simulate_many`` raises.
     """
-    if len(task.oracle.objectives) > 1:
-        raise UserError(f"{task.name} has several objectives: the gate judges regret, which one objective has")
+    if len(task.oracle.objectives) > 1 and getattr(task.oracle, "front", None) is None:
+        raise UserError(f"the true front of {task.name} is not known, so its runs have no regret in hypervolume")
     recorders: list[Recorder] = []
 
     def recorded(space: Space, random: Streams) -> Strategy:
@@ -92,8 +93,10 @@ def measure(task: Task, factory: Factory, name: str, seeds: Sequence[int], gate:
 
 
 def read_off(trace: Trace, gate: Gate) -> tuple[float, ...]:
-    """Log-regret of the incumbent at each of the gate's budgets, or at the end."""
+    """Log-regret of the incumbent, or of the archive, at each of the gate's budgets, or at the end."""
     budgets = gate.budgets or (np.iinfo(np.int64).max,)
+    if trace.objectives.shape[1] > 1:
+        return _read_off_hypervolume(trace, budgets, gate.floor)
     improved = trace.improved()
     values = []
     for budget in budgets:
@@ -104,6 +107,15 @@ def read_off(trace: Trace, gate: Gate) -> tuple[float, ...]:
         regret = trace.held_out[improved[place], 0] - trace.about["optimum"][0]
         values.append(float(log_regret(regret, gate.floor)))
     return tuple(values)
+
+
+def _read_off_hypervolume(trace: Trace, budgets: Sequence[int], floor: float) -> tuple[float, ...]:
+    from reports.statistics.indicators import hypervolume_over_time, rows_by
+
+    reached = hypervolume_over_time(trace.objectives, trace.about["reference"])
+    regrets = np.append(trace.about["front_hypervolume"] - reached, np.nan)
+    # An empty archive is the last place: undefined.
+    return tuple(log_regret(regrets[rows_by(trace.evaluation, budgets) - 1], floor).tolist())
 
 
 Measure = Callable[[Sequence[Arm], range], dict[Arm, list[Run]]]

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nasbench_sim.constrained import constrained
 from nasbench_sim.oracle import Observations, Request, Task
 from nasbench_sim.randomness import Streams
 from nasbench_sim.simulate import simulate, simulate_many
@@ -318,6 +319,60 @@ def test_failures_are_told_charged_and_survived(task, strategy, workers, change)
     best = simulate(failing, strategy, seed=3, evaluations=200, workers=workers, name="watched")
     assert not np.isnan(best.objectives).any()
     assert (len(best.codes) == 0) == np.isnan(trace.objectives).all()
+
+
+# Several objectives, and limits
+
+
+@pytest.fixture(scope="module")
+def tasks_of_several(a4_table):
+    """Two objectives; a limit that half of the cells break; both."""
+    two = TabularOracle(NASBench101("A4"), a4_table, "cifar10", objectives=("error", "parameters"))
+    half = float(np.median(two.mean_objectives()[two.rows, 1]))
+    one = oracle(a4_table, "mean")
+    return {
+        "two objectives": Task("two", synthetic.with_supernets(two)),
+        "a limit": Task("limited", constrained(one, {"parameters": half})),
+        "both": Task("both", constrained(synthetic.with_supernets(two), {"parameters": half})),
+    }
+
+
+@pytest.mark.parametrize(("which", "workers"), [("two objectives", 3), ("a limit", 1), ("both", 3)])
+@every_strategy
+def test_several_objectives_and_limits_are_handled(tasks_of_several, strategy, which, workers):
+    several = tasks_of_several[which]
+    trace, under = watched(several, strategy, evaluations=120, workers=workers)
+    assert trace.about["evaluations"] == 120
+    assert under.told[0].objectives.shape[1] == len(several.oracle.objectives)
+    assert trace.feasible.all()
+    assert len(trace.codes)
+    if which != "two objectives":
+        assert any((told.violation > 0).any() for told in under.told)
+        limit = next(iter(several.oracle.limits.values()))
+        assert (several.oracle.space.parameters(trace.codes) <= limit).all()
+    if len(several.oracle.objectives) > 1:
+        no_worse = (trace.objectives[:, None] <= trace.objectives).all(axis=2)
+        assert not np.triu(no_worse, 1).any()  # nothing enters that an earlier one dominates or equals
+
+
+@every_strategy
+def test_a_limit_that_nothing_keeps_is_survived(tasks_of_several, strategy):
+    nothing = replace(tasks_of_several["two objectives"], oracle=Impossible(tasks_of_several["two objectives"].oracle))
+    trace, under = watched(nothing, strategy, evaluations=120)
+    assert trace.about["evaluations"] == 120
+    assert not len(trace.codes)
+    assert under.told
+
+
+class Impossible(Altered):
+    """What every configuration breaks, the smaller ones less."""
+
+    def __init__(self, oracle):
+        super().__init__(oracle, lambda objectives, keys: objectives)
+
+    def evaluate(self, request, run):
+        answers = super().evaluate(request, run)
+        return replace(answers, constraints=answers.objectives[:, -1:] / 1e6 + 1.0)
 
 
 # What is told

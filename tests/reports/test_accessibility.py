@@ -18,18 +18,21 @@ from reports.compare import compare
 SCRIPT = Path(__file__).with_name("accessibility.js").read_text("utf-8")
 
 
-def in_browser(page: str, folder: Path, width: int) -> dict[str, Any]:
-    """What the checker finds on a page in a window of that width."""
+def in_browser(
+    page: str, folder: Path, width: int, ending: str = f"<script>{SCRIPT}</script></body>"
+) -> dict[str, Any]:
+    """What the checker (or another script) finds on a page in a window of that width, left in ``#findings``."""
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if browser is None:
         pytest.skip("needs chromium, to look at the page as a reader does")
     file = folder / f"checked-{width}.html"
     # In a frame of that width, since a browser's window has a least one.
     inner = folder / "page.html"
-    inner.write_text(page.replace("</body>", f"<script>{SCRIPT}</script></body>"), "utf-8")
+    inner.write_text(page.replace("</body>", ending), "utf-8")
     file.write_text(
         f'<body style="margin:0"><iframe id=f src=page.html style="border:0;width:{width}px;height:2000px"></iframe>'
-        "<script>f.onload = () => document.body.append(f.contentDocument.getElementById('findings'))</script>"
+        "<script>const look = () => { const found = f.contentDocument.getElementById('findings');"
+        "if (found) document.body.append(found); else setTimeout(look, 50); }; f.onload = look;</script>"
     )
     done = subprocess.run(
         [browser, "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files",

@@ -1,0 +1,54 @@
+"""What kind of table the page rests on, and what that allows one to conclude about fronts."""
+
+from __future__ import annotations
+
+from reports import wording
+from reports.blocks import Block, Text
+from reports.results import Results
+from reports.several.published import entries_of
+from reports.several.study import Study
+
+MODELLED = ("calibrated", "surrogate")
+KINDS = {
+    "measured": "Measured: {tasks}. Networks were trained; what is found here holds for the benchmark itself.",
+    "recorded": "Recorded: {tasks}. Figures that others measured and published; what is found here holds for them.",
+    "surrogate": (
+        "SURROGATE: {tasks}. A model predicted the figures that are searched; no network was trained or measured for "
+        "them. This can tell how methods rank on the landscape that the model predicts; the front itself, and every "
+        "hypervolume, is the model’s and not the benchmark’s."
+    ),
+    "calibrated": (
+        "CALIBRATED: {tasks}. The table is an emulation, generated around a published true front; no network was "
+        "evaluated for it. This can tell how methods rank on a landscape with such a front and about such a roughness; "
+        "it cannot tell figures of the real benchmark, nor which networks are on its front."
+    ),
+}
+TUNED = (
+    "The front’s own hypervolume was tuned to the published one, so that hypervolumes near it come near the published "
+    "ones in any case; how fast methods get there, what share of the front they find and how they rank was not tuned."
+)
+
+
+def top(results: Results, study: Study) -> list[Block]:
+    """By kind of table, which tasks rest on it; loud where anything is modelled.  And what is left out, if anything."""
+    groups: dict[str, list[str]] = {}
+    for task in results.tasks:
+        groups.setdefault(task.provenance.get("kind", "unknown"), []).append(task.label)
+    told = [
+        KINDS.get(kind, f"{kind}: {{tasks}}.").format(tasks=wording.listing(labels)) for kind, labels in groups.items()
+    ]
+    if "calibrated" in groups and entries_of(results):
+        told.append(TUNED)
+    blocks: list[Block] = [Text(" ".join(told), "loud" if set(groups) & set(MODELLED) else "body")]
+    missing = [task.label for task in results.tasks if task not in study.tasks]
+    if missing:
+        blocks.append(
+            Text(
+                f"The parts about fronts leave out {wording.listing(missing)}: either a run found nothing, or the true "
+                "front is not stored (evidence/front-TASK.json; run the suite again if it writes these).",
+                "note",
+            )
+        )
+    if any(len(study.front(task).objectives) > 2 for task in study.tasks):
+        blocks.append(Text("Fronts of more than two objectives are told in figures, not drawn.", "note"))
+    return blocks
