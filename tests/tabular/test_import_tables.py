@@ -223,7 +223,7 @@ def test_wrong_places(tmp_path, capsys):
     assert main(["import", "nasbench201", str(source), "-o", str(source)]) == 2
     assert capsys.readouterr().err.startswith("error: ")
     with pytest.raises(SystemExit) as left:
-        main(["import", "nasbench301", str(source), "-o", str(tmp_path)])
+        main(["import", "nasbench999", str(source), "-o", str(tmp_path)])
     assert left.value.code == 2
 
 
