@@ -39,7 +39,7 @@ from nasbench_sim.strategies.strategy import Factory
 from nasbench_sim.strategies.successive_halving import SuccessiveHalving
 from nasbench_sim.strategies.weight_sharing import WeightSharing
 from nasbench_sim.tabular import RowIndex, Table, find
-from nasbench_sim.tabular.grids import space_of
+from nasbench_sim.tabular.grids import configurations_of
 from nasbench_sim.tabular.oracle import TabularOracle
 from nasbench_sim.timing import CIFAR10, Timing
 
@@ -75,6 +75,7 @@ HPOLIB_DATA_SETS = ("slice_localization", "protein_structure", "naval_propulsion
 HPOBENCH_DATA_SETS = (
     "australian", "blood_transfusion", "car", "credit_g", "kc1", "phoneme", "segment", "vehicle",
 )  # fmt: skip
+TASKSET_DATA_SETS = ("imdb_patch128_LSTM128_bs64", "imdb_patch32_GRU128_bs128", "imdb_patch32_LSTM128_bs128")
 TABLE = "table:"
 TASKS = (
     *(f"nasbench101/{subspace}" for subspace in SUBSPACES),
@@ -83,6 +84,7 @@ TASKS = (
     "nasbench_macro",
     *(f"hpolib/{data_set}" for data_set in HPOLIB_DATA_SETS),
     *(f"hpobench/{data_set}" for data_set in HPOBENCH_DATA_SETS),
+    *(f"taskset/{data_set}" for data_set in TASKSET_DATA_SETS),
 )
 """Also ``table:NAME`` or ``table:NAME/DATA_SET``: a grid's table, such as one imported from anybody's CSV file."""
 
@@ -146,7 +148,7 @@ def task(
     family, _, part = name.partition("/")
     if family == "macronas":
         return _of_table(name, family, part, folder, noise, held_out)
-    if family in ("nasbench_macro", "hpolib", "hpobench"):
+    if family in ("nasbench_macro", "hpolib", "hpobench", "taskset"):
         return _of_table(name, name.replace("/", "_"), part, folder, noise, held_out)
     if family == "nasbench201":
         table = Table.open(find("nasbench201", folder))
@@ -187,11 +189,15 @@ def _of_table(name: str, file: str, data_set: str, folder: str | None, noise: st
         # Genotypes, as the studies of this benchmark search it: 28 neighbours, some of them equal networks.
         space = MacroNAS(dataset=data_set, genotypes=True)
     else:
-        space = NASBenchMacro() if table.space == "nasbench_macro" else space_of(table)
+        space = NASBenchMacro() if table.space == "nasbench_macro" else configurations_of(table)
     if data_set not in table.data_sets or f"{data_set}/train_seconds" in table.arrays:
         return Task(name, TabularOracle(space, table, data_set, noise=noise, held_out=held_out))
     seconds = np.ones((len(table), len(table.fidelities)))
     clock = "one second an evaluation, since the table has none"
+    if table.resumes:
+        # a longer training pays the difference, so its seconds must differ
+        seconds *= np.array(table.fidelities) / table.fidelities[-1]
+        clock = "one second a whole training and in proportion a part of it, since the table has none"
     oracle = TabularOracle(space, table, data_set, noise=noise, held_out=held_out, train_seconds=seconds, clock=clock)
     return Task(name, oracle)
 

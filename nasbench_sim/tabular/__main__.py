@@ -21,6 +21,7 @@ from nasbench_sim.tabular.importers import (
     nasbench201_csv,
     nasbench_macro,
     natsbench,
+    taskset,
 )
 from nasbench_sim.tabular.table import Table
 
@@ -35,6 +36,7 @@ IMPORTERS: dict[str, ModuleType] = {
     "nasbench201": nasbench201_csv,
     "nasbench_macro": nasbench_macro,
     "natsbench": natsbench,
+    "taskset": taskset,
 }
 
 
