@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import local_search, local_search_tables, sections, weight_sharing, wording
+from reports import hpo, local_search, local_search_tables, sections, weight_sharing, wording
 from reports.blocks import Page, Section
 from reports.comparisons import Compared
 from reports.published import Beside
@@ -15,7 +15,12 @@ from reports.results import Results
 def page(results: Results, compared: Sequence[Compared], cells: Sequence[Beside]) -> tuple[Page, dict[str, Any]]:
     """The page of a suite, and what its parts add to ``summary.json``."""
     searched = local_search.evidence(results)
-    if searched:
+    tuned = hpo.evidence(results)
+    if tuned:
+        generic, summary = _generic(results, compared, cells)
+        own, told = hpo.parts(results, tuned)
+        parts, more = [*generic[:2], *own, *generic[2:]], summary | told
+    elif searched:
         parts, more = _local_search(results, compared, cells, searched)
     else:
         parts, more = (_generic if not results.evidence else _weight_sharing)(results, compared, cells)

@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 
 from nasbench_sim.errors import UserError
-from nasbench_sim.oracle import Floats, Task
+from nasbench_sim.folds import FoldsOracle, Radiographs
+from nasbench_sim.generated import GeneratedOracle
+from nasbench_sim.landscapes import FieldOfViewSearch, SixHundred, TrainingMinutes
+from nasbench_sim.oracle import Floats, Oracle, Task
 from nasbench_sim.proxy import Bias, WeightSharingOracle
 from nasbench_sim.spaces.macronas import MacroNAS
 from nasbench_sim.spaces.nasbench101 import SUBSPACES, NASBench101
@@ -22,9 +25,12 @@ from nasbench_sim.spaces.nasbench_macro import NASBenchMacro
 from nasbench_sim.spaces.space import Space
 from nasbench_sim.strategies.asha import ASHA
 from nasbench_sim.strategies.bananas import Bananas
+from nasbench_sim.strategies.bayesian_optimization import BayesianOptimization
 from nasbench_sim.strategies.dmls import DMLS, PAES, PLS
 from nasbench_sim.strategies.greedy_search import GreedySearch
+from nasbench_sim.strategies.grid_search import GridSearch
 from nasbench_sim.strategies.hyperband import Hyperband
+from nasbench_sim.strategies.hyperband_bo import HyperbandBO
 from nasbench_sim.strategies.local_search import LocalSearch
 from nasbench_sim.strategies.ls_pon import LSPON
 from nasbench_sim.strategies.ls_weights import LSWeights
@@ -35,6 +41,7 @@ from nasbench_sim.strategies.random_search import RandomSearch
 from nasbench_sim.strategies.regularized_evolution import RegularizedEvolution
 from nasbench_sim.strategies.scalarised import ScalarisedLocalSearch
 from nasbench_sim.strategies.spea2 import SPEA2
+from nasbench_sim.strategies.staged_search import StagedSearch
 from nasbench_sim.strategies.strategy import Factory
 from nasbench_sim.strategies.successive_halving import SuccessiveHalving
 from nasbench_sim.strategies.weight_sharing import WeightSharing
@@ -60,6 +67,10 @@ STRATEGIES: Mapping[str, Factory] = {
     "SuccessiveHalving": partial(SuccessiveHalving, fidelities=NASBENCH101_EPOCHS),
     "Hyperband": partial(Hyperband, fidelities=NASBENCH101_EPOCHS),
     "ASHA": partial(ASHA, fidelities=NASBENCH101_EPOCHS),
+    "BayesianOptimization": BayesianOptimization,
+    "HyperbandBO": partial(HyperbandBO, fidelities=NASBENCH101_EPOCHS),
+    "GridSearch": GridSearch,
+    "StagedSearch": StagedSearch,
     "DMLS": DMLS,
     "PLS": PLS,
     "PAES": PAES,
@@ -76,6 +87,7 @@ HPOBENCH_DATA_SETS = (
     "australian", "blood_transfusion", "car", "credit_g", "kc1", "phoneme", "segment", "vehicle",
 )  # fmt: skip
 TASKSET_DATA_SETS = ("imdb_patch128_LSTM128_bs64", "imdb_patch32_GRU128_bs128", "imdb_patch32_LSTM128_bs128")
+GENERATED = ("six_hundred", "training_minutes", "field_of_view", "radiographs")
 TABLE = "table:"
 TASKS = (
     *(f"nasbench101/{subspace}" for subspace in SUBSPACES),
@@ -85,6 +97,7 @@ TASKS = (
     *(f"hpolib/{data_set}" for data_set in HPOLIB_DATA_SETS),
     *(f"hpobench/{data_set}" for data_set in HPOBENCH_DATA_SETS),
     *(f"taskset/{data_set}" for data_set in TASKSET_DATA_SETS),
+    *(f"generated/{landscape}" for landscape in GENERATED),
 )
 """Also ``table:NAME`` or ``table:NAME/DATA_SET``: a grid's table, such as one imported from anybody's CSV file."""
 
@@ -146,6 +159,8 @@ def task(
     if name not in TASKS:
         raise UserError(f"unknown task {name!r}; {nearest(name, TASKS)}")
     family, _, part = name.partition("/")
+    if family == "generated":
+        return Task(name, _generated(part, noise))
     if family == "macronas":
         return _of_table(name, family, part, folder, noise, held_out)
     if family in ("nasbench_macro", "hpolib", "hpobench", "taskset"):
@@ -178,6 +193,14 @@ def task(
         seed=supernet_seed,
     )
     return Task(name, oracle)
+
+
+def _generated(landscape: str, noise: str) -> Oracle:
+    """What a formula answers: no network was trained."""
+    if landscape == "radiographs":
+        return FoldsOracle(Radiographs())
+    made = {"six_hundred": SixHundred, "training_minutes": TrainingMinutes, "field_of_view": FieldOfViewSearch}
+    return GeneratedOracle(made[landscape](), noise)
 
 
 def _of_table(name: str, file: str, data_set: str, folder: str | None, noise: str, held_out: str) -> Task:

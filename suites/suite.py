@@ -65,6 +65,7 @@ class Suite:
         evidence: writes what the report shows of a task beside its runs; called with the task and the folder
             ``evidence/`` of the output.
         axis: what the report lays runs out along and reads them by: "seconds" of simulated time, or "evaluations".
+        record: "improvements" of the incumbent, or "all" evaluations, where the report needs them.
         readings: of what a source leaves open, measured: a table for the page, see ``reports.sections.readings``.
     """
 
@@ -81,4 +82,5 @@ class Suite:
     published: tuple[Mapping[str, Any], ...] = ()
     evidence: Callable[[Task, Path], None] | None = None
     axis: str = "seconds"
+    record: str = "improvements"
     readings: Mapping[str, Any] = field(default_factory=dict)
