@@ -16,7 +16,7 @@ from bench import others
 from bench.show import show
 from nasbench_sim.errors import UserError
 
-PARTS = ("local_search", "lookups", "nasbench101", "runs", "startup", "suite")
+PARTS = ("bayesian_optimization", "local_search", "lookups", "nasbench101", "runs", "startup", "suite")
 LONG = ("suite",)  # as a user runs it, so it takes as long
 
 

@@ -17,9 +17,8 @@ def page(results: Results, compared: Sequence[Compared], cells: Sequence[Beside]
     searched = local_search.evidence(results)
     tuned = hpo.evidence(results)
     if tuned:
-        generic, summary = _generic(results, compared, cells)
-        own, told = hpo.parts(results, tuned)
-        parts, more = [*generic[:2], *own, *generic[2:]], summary | told
+        own, more = hpo.parts(results, tuned)
+        parts = [*own[:1], sections.evidence(results, cells), *own[1:]]
     elif searched:
         parts, more = _local_search(results, compared, cells, searched)
     else:
