@@ -23,6 +23,7 @@ from nasbench_sim.spaces.grid import Grid
 from nasbench_sim.spaces.space import Codes
 
 RULES = ("best epoch", "each fold's best", "last epoch")
+STEPS = (64, 25, 1, 1)  # of the coarse grid over positions of values
 IMAGES = 2490  # that training and validation share
 
 
@@ -71,11 +72,21 @@ class Radiographs:
 
     @cached_property
     def best(self) -> float:
-        """The highest mean AUROC at any epoch: over all learning rates, epsilons and dropouts, and a batch in eight."""
-        batches = np.arange(0, self.space.variables[0].width, 8)
-        axes = np.meshgrid(batches, np.arange(0, 501, 10), np.arange(4), np.arange(8), indexing="ij")
-        codes = np.stack([axis.ravel() for axis in axes], axis=1).astype(self.space.dtype)
-        return float(max(self.curves(part).max() for part in np.array_split(codes, 40)))
+        """The highest mean AUROC at any epoch: of a coarse grid, then of all around its best."""
+        coarse = [
+            np.arange(0, variable.width, step) for variable, step in zip(self.space.variables, STEPS, strict=True)
+        ]
+        _, best = self._highest(coarse)
+        fine = [
+            np.arange(max(place - step, 0), min(place + step + 1, variable.width))
+            for place, variable, step in zip(best.tolist(), self.space.variables, STEPS, strict=True)
+        ]
+        return self._highest(fine)[0]
+
+    def _highest(self, axes: list[npt.NDArray[np.int64]]) -> tuple[float, Codes]:
+        codes = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1).astype(self.space.dtype)
+        found = np.concatenate([self.curves(part).max(axis=1) for part in np.array_split(codes, 16)])
+        return float(found.max()), codes[int(found.argmax())]
 
 
 class FoldsOracle:

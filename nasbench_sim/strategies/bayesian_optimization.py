@@ -110,7 +110,7 @@ class BayesianOptimization:
         self.hyperparameters, self.relearn, self.samples = hyperparameters, tuple(relearn), samples
         self.length_scale, self.noise, self.lie, self.failures = length_scale, noise, lie, failures
         self.margin, self.kappa = margin, kappa
-        self._first = given(space, first)
+        self._first = given(space, list(dict.fromkeys(map(tuple, first))))
         self._candidates = Candidates(space, random.choices, pool, refresh)
         self._categories = categories
         self._encoding: Encoding | None = None
@@ -236,7 +236,7 @@ class BayesianOptimization:
             self._candidates.free[place] = False
             if number + 1 < count:
                 for model in self._models:
-                    model.pretend(place, self._points[place], lie)
+                    model.pretend(place, self._points[place], lie, self._history.size + number)
         return chosen
 
     def _promise(self, least: float) -> Floats:
@@ -336,10 +336,9 @@ class _Model:
                 told = self.process.predict_at(points)[0]
             self.process.add(points, told, places if (places >= 0).all() else None)
 
-    def pretend(self, place: int, point: Floats, lie: float) -> None:
+    def pretend(self, place: int, point: Floats, lie: float, number: int) -> None:
         """Add a candidate with a pretended value; NaN for the mean that is predicted."""
         if np.isnan(lie):
             lie = float(self.process.predict()[0][place])
         self.process.add(point[None], np.array([lie]), np.array([place]))
-        # its number in the history once the batch is asked for
-        self.numbers = np.append(self.numbers, self.numbers[-1] + 1 if len(self.numbers) else 0)
+        self.numbers = np.append(self.numbers, number)  # in the history, once the batch is asked for
