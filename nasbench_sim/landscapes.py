@@ -39,7 +39,7 @@ class SixHundred:
     published: what it is faster than random search by is calibrated, not predicted.
     """
 
-    rough: float = 0.06
+    rough: float = 0.10
     spread: float = 0.01
 
     @cached_property

@@ -19,6 +19,8 @@ MOST = 1_000_000
 class GridSearch:
     """Evaluate a grid, each configuration once; ends with it.
 
+    A failed evaluation changes nothing: it is charged, and not asked for again.
+
     Args:
         space: to search.
         random: the first configuration comes from ``start``, the order from ``choices``.
