@@ -39,7 +39,7 @@ class SixHundred:
     published: what it is faster than random search by is calibrated, not predicted.
     """
 
-    rough: float = 0.10
+    rough: float = 0.08
     spread: float = 0.01
 
     @cached_property
@@ -221,4 +221,4 @@ def _chance(space: Grid, codes: Codes, *names: str) -> Floats:
 
 
 def _standard(values: Floats) -> Floats:
-    return (values - values.mean()) / values.std()
+    return np.asarray((values - values.mean()) / values.std())

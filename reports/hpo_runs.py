@@ -35,7 +35,8 @@ def minutes(results: Results) -> Part:
             _course(f"best-{slug}", "Test loss of the best model so far", at / MINUTE, best, "simulated minutes"),
             _course(f"median-{slug}", "Running median of the losses", at / MINUTE, median, "simulated minutes"),
         ]
-        rows, told = [], {}
+        rows: list[list[Cell | str]] = []
+        told: dict[str, Any] = {}
         for comparison in results.comparisons:
             if comparison.reference not in runs or comparison.method not in runs:
                 continue

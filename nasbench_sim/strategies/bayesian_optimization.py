@@ -250,7 +250,7 @@ class BayesianOptimization:
         # A regression on 0 and 1 read as a probability.
         chance = np.maximum(1.0 - np.clip(self._feasible.process.predict()[0], 0.0, 1.0), LEAST_CHANCE)
         # UCB has no zero to multiply from: the distance from the worst candidate stands in
-        return chance * (promise if self.acquisition != "UCB" else promise - promise.min())
+        return np.asarray(chance * (promise if self.acquisition != "UCB" else promise - promise.min()))
 
 
 class _History:
@@ -281,12 +281,12 @@ class _History:
     @property
     def known(self) -> Floats:
         """The values of what did not fail."""
-        return self.values[self.state == DONE]
+        return np.asarray(self.values[self.state == DONE])
 
     def best(self, n: int) -> Codes:
         """The best so far, ``[b, d]``."""
         order = np.argsort(np.where(self.state == DONE, self.values, np.inf), kind="stable")[:n]
-        return self._codes[order[self.state[order] == DONE]]
+        return np.asarray(self._codes[order[self.state[order] == DONE]])
 
     def ask(self, codes: Codes, places: list[int]) -> None:
         n, self.size = self.size, self.size + len(codes)

@@ -74,7 +74,7 @@ class GaussianProcess:
         n, k = self.size, len(points)
         own = self.covariance(points, points) + self.noise * np.eye(k)
         if places is not None and self._dtype == np.float64:
-            below, beside = self.factor.append(self._rows[:n, places].T, own)
+            below, beside = self.factor.append(self._rows[:n, places].T.astype(np.float64), own)
         else:
             below, beside = self.factor.add(self.covariance(points, self.points), own)
         self._make_room(n + k)

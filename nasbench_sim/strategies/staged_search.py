@@ -152,6 +152,6 @@ class StagedSearch:
         for _ in range(TRIES):
             code = self.space.sample(self.random.choices, 1)
             if tuple(self.space.key(code)[0].tolist()) not in self._asked:
-                return code[0]
+                return np.asarray(code[0])
         left = unseen(self.space, self.random.choices, self._asked)
-        return left[0] if len(left) else None
+        return np.asarray(left[0]) if len(left) else None

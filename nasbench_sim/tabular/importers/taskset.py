@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nasbench_sim.errors import UserError
 from nasbench_sim.spaces.grid import Grid, numbers
@@ -87,7 +89,7 @@ def import_taskset(source: Path, folder: Path) -> Table:
         "created_by": f"python -m nasbench_sim.tabular import taskset {source.name}",
         "source_sha256": file_digest(source),
     }
-    arrays = {"codes": codes}
+    arrays: dict[str, npt.NDArray[Any]] = {"codes": codes}
     for which, name in (("valid", "validation"), ("test", "test")):
         losses = np.where(curves[which] <= DIVERGED, curves[which], np.nan)
         arrays[f"{task}/{name}"] = losses.astype(np.float32)[:, :, None]
