@@ -15,7 +15,7 @@ from reports.results import Results, Task
 from reports.statistics import Floats, mean, two_samples
 
 POINTS = 60  # along a run
-WINDOW = 15  # evaluations that a running median is over
+WINDOW = 39  # evaluations that a running median is over: an iteration of Hyperband, 27 + 9 + 3
 MINUTE = 60.0
 
 Part = tuple[list[Section], dict[str, Any]]

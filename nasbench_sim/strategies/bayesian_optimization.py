@@ -32,6 +32,7 @@ RELEARN = (4, 8, 16, 32, 64, 128)
 BEST = 3  # whose neighbours join a sample of candidates
 PENDING, DONE, FAILED = range(3)
 ROOM = 64
+MOST_FAILURES = 128  # evaluations from which the process of failures learns its length-scales
 LEAST_CHANCE = 1e-3  # of an evaluation to succeed, so that the promising stay told apart
 
 
@@ -60,7 +61,7 @@ class BayesianOptimization:
             mean that is predicted.
         failures: of failed evaluations.  "impute": the worst value so far; "drop": they are not learned from and
             never asked for again; "feasibility": the same, but the acquisition is multiplied by the probability to
-            succeed that a second process predicts from what failed and what did not.
+            succeed that a second process, with length-scales of its own, predicts from what failed and what did not.
         margin: see ``acquisition``.
         kappa: see ``acquisition``.
         pool: a space with at most so many configurations is searched whole; of a larger one so many random ones and
@@ -119,6 +120,8 @@ class BayesianOptimization:
         self._learned = 0  # how many of ``relearn`` are done
         self._models: list[_Model] = []
         self._feasible: _Model | None = None
+        self._failures_learned = -1  # as ``_learned``
+        self._failure_parameters = np.empty(0)
         self._version = -1  # of the candidates that the models predict
 
     def ask(self, free: int) -> Proposal | None:
@@ -179,10 +182,11 @@ class BayesianOptimization:
         for model in self._models:
             model.follow(numbers, values)
         if self.failures == "feasibility" and (history.state == FAILED).any():
-            if self._feasible is None:
-                self._feasible = _Model(self._process(self._parameters[0]), history)
             told = np.flatnonzero(history.state != PENDING)
-            self._feasible.follow(told, (history.state[told] == FAILED).astype(np.float64))
+            failed = (history.state[told] == FAILED).astype(np.float64)
+            if self._feasible is None:
+                self._feasible = _Model(self._process(self._learn_failures(told, failed)), history)
+            self._feasible.follow(told, failed)
 
     def _lie(self, known: Floats) -> float:
         """What is pretended of an evaluation under way; NaN for what the process predicts."""
@@ -223,6 +227,20 @@ class BayesianOptimization:
         if self.hyperparameters == "marginalised":
             self._parameters = list(likely_ones(evidence, best, self.random.choices, self.samples))
         return True
+
+    def _learn_failures(self, told: npt.NDArray[np.int64], failed: Floats) -> Floats:
+        """Parameters of the process of failures, learned when those of the objective are, if any failed by then."""
+        assert self._encoding is not None
+        if self.hyperparameters == "fixed":
+            return self._parameters[0]
+        if self._failures_learned < self._learned:
+            self._failures_learned = self._learned
+            few = np.unique(np.linspace(0, len(told) - 1, MOST_FAILURES).astype(np.int64))
+            points = self._history.points[told[few]]
+            evidence = Evidence(self.kernel, points, failed[few], self._encoding.groups, None)
+            start = np.append(self._parameters[0][: self._encoding.parameters], np.log(1e-2))
+            self._failure_parameters = most_likely(evidence, start)
+        return self._failure_parameters
 
     def _choose(self, known: Floats) -> list[int]:
         """Places of the next batch among the candidates."""
