@@ -16,7 +16,10 @@ from bench import others
 from bench.show import show
 from nasbench_sim.errors import UserError
 
-PARTS = ("archive", "darts", "local_search", "lookups", "nasbench101", "runs", "startup", "suite", "surrogates")
+PARTS = (
+    "archive", "bayesian_optimization", "darts", "local_search", "lookups", "nasbench101", "runs", "startup", "suite",
+    "surrogates",
+)  # fmt: skip
 LONG = ("suite",)  # as a user runs it, so it takes as long
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reports import hypervolume, local_search, local_search_tables, sections, several, weight_sharing, wording
+from reports import hpo, hypervolume, local_search, local_search_tables, sections, several, weight_sharing, wording
 from reports.blocks import Page, Section
 from reports.comparisons import Compared
 from reports.published import Beside
@@ -16,7 +16,11 @@ from reports.results import Results
 def page(results: Results, compared: Sequence[Compared], cells: Sequence[Beside]) -> tuple[Page, dict[str, Any]]:
     """The page of a suite, and what its parts add to ``summary.json``."""
     searched = local_search.evidence(results)
-    if searched:
+    tuned = hpo.evidence(results)
+    if tuned:
+        own, more = hpo.parts(results, tuned)
+        parts = [*own[:1], sections.evidence(results, cells), *own[1:]]
+    elif searched:
         parts, more = _local_search(results, compared, cells, searched)
     elif any(hypervolume.is_judged(trace) for traces in results.runs.values() for trace in traces[:1]):
         parts, more = _several(results, compared, cells)

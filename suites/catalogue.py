@@ -16,8 +16,11 @@ import numpy as np
 
 from nasbench_sim.constrained import constrained
 from nasbench_sim.errors import UserError
+from nasbench_sim.folds import FoldsOracle, Radiographs
+from nasbench_sim.generated import GeneratedOracle
+from nasbench_sim.landscapes import FieldOfViewSearch, SixHundred, TrainingMinutes
 from nasbench_sim.normalised import normalised
-from nasbench_sim.oracle import Floats, Request, Task
+from nasbench_sim.oracle import Floats, Oracle, Request, Task
 from nasbench_sim.proxy import Bias, WeightSharingOracle
 from nasbench_sim.spaces.macronas import MacroNAS
 from nasbench_sim.spaces.nasbench101 import SUBSPACES, NASBench101
@@ -26,9 +29,12 @@ from nasbench_sim.spaces.nasbench_macro import NASBenchMacro
 from nasbench_sim.spaces.space import Space
 from nasbench_sim.strategies.asha import ASHA
 from nasbench_sim.strategies.bananas import Bananas
+from nasbench_sim.strategies.bayesian_optimization import BayesianOptimization
 from nasbench_sim.strategies.dmls import DMLS, PAES, PLS
 from nasbench_sim.strategies.greedy_search import GreedySearch
+from nasbench_sim.strategies.grid_search import GridSearch
 from nasbench_sim.strategies.hyperband import Hyperband
+from nasbench_sim.strategies.hyperband_bo import HyperbandBO
 from nasbench_sim.strategies.local_search import LocalSearch
 from nasbench_sim.strategies.ls_pon import LSPON
 from nasbench_sim.strategies.ls_weights import LSWeights
@@ -39,12 +45,13 @@ from nasbench_sim.strategies.random_search import RandomSearch
 from nasbench_sim.strategies.regularized_evolution import RegularizedEvolution
 from nasbench_sim.strategies.scalarised import ScalarisedLocalSearch
 from nasbench_sim.strategies.spea2 import SPEA2
+from nasbench_sim.strategies.staged_search import StagedSearch
 from nasbench_sim.strategies.strategy import Factory
 from nasbench_sim.strategies.successive_halving import SuccessiveHalving
 from nasbench_sim.strategies.weight_sharing import WeightSharing
 from nasbench_sim.tabular import RowIndex, Table, find
 from nasbench_sim.tabular.fronts import front_within, true_front
-from nasbench_sim.tabular.grids import space_of
+from nasbench_sim.tabular.grids import configurations_of
 from nasbench_sim.tabular.importers.nasbench201_csv import DEVICES
 from nasbench_sim.tabular.oracle import TabularOracle
 from nasbench_sim.timing import CIFAR10, Timing
@@ -70,6 +77,10 @@ STRATEGIES: Mapping[str, Factory] = {
     "SuccessiveHalving": partial(SuccessiveHalving, fidelities=NASBENCH101_EPOCHS),
     "Hyperband": partial(Hyperband, fidelities=NASBENCH101_EPOCHS),
     "ASHA": partial(ASHA, fidelities=NASBENCH101_EPOCHS),
+    "BayesianOptimization": BayesianOptimization,
+    "HyperbandBO": partial(HyperbandBO, fidelities=NASBENCH101_EPOCHS),
+    "GridSearch": GridSearch,
+    "StagedSearch": StagedSearch,
     "DMLS": DMLS,
     "PLS": PLS,
     "PAES": PAES,
@@ -85,6 +96,8 @@ HPOLIB_DATA_SETS = ("slice_localization", "protein_structure", "naval_propulsion
 HPOBENCH_DATA_SETS = (
     "australian", "blood_transfusion", "car", "credit_g", "kc1", "phoneme", "segment", "vehicle",
 )  # fmt: skip
+TASKSET_DATA_SETS = ("imdb_patch128_LSTM128_bs64", "imdb_patch32_GRU128_bs128", "imdb_patch32_LSTM128_bs128")
+GENERATED = ("six_hundred", "training_minutes", "field_of_view", "radiographs")
 TABLE = "table:"
 TASKS = (
     *(f"nasbench101/{subspace}" for subspace in SUBSPACES),
@@ -96,11 +109,16 @@ TASKS = (
     "nasbench301/ensemble",
     *(f"hpolib/{data_set}" for data_set in HPOLIB_DATA_SETS),
     *(f"hpobench/{data_set}" for data_set in HPOBENCH_DATA_SETS),
+    *(f"taskset/{data_set}" for data_set in TASKSET_DATA_SETS),
+    *(f"generated/{landscape}" for landscape in GENERATED),
 )
 """Also ``table:NAME`` or ``table:NAME/DATA_SET``: a grid's table, such as one imported from anybody's CSV file.
 
 All of these have one objective, the error.  A further part names more: see ``SEVERAL``.
 """
+
+MODELS = ("nasbench301", "generated")
+"""Families that no table answers for: the error is all that they know."""
 
 SEVERAL = (
     *(f"macronas/{data_set}/mmacs" for data_set in MACRONAS_DATA_SETS),
@@ -172,7 +190,7 @@ def task(
     """
     options: dict[str, Any] = {"tables": tables, "noise": noise, "held_out": held_out, "speed": speed}
     base, _, further = name.rpartition("/")
-    if base in TASKS and name not in TASKS and base != "nasbench301":  # whose model knows the error alone
+    if base in TASKS and name not in TASKS and base not in MODELS:
         chosen = tuple(f"latency_{part}" if part in DEVICES else part for part in further.split("+"))
         return _of_several(name, tabular_oracle(base, objectives=("error", *chosen), **options), limits)
     found = _of_error(name, variant=variant, supernets=supernets, supernet_seed=supernet_seed, **options)
@@ -203,6 +221,8 @@ def _of_error(
     if variant not in VARIANT_COST:
         raise UserError(f"unknown variant {variant!r}; {nearest(variant, VARIANT_COST)}")
     family, _, part = name.partition("/")
+    if family == "generated" and name in TASKS:
+        return Task(name, _generated(part, noise))
     if family == "nasbench301" and name in TASKS:
         folder = None if tables is None else str(tables)
         return Task(name, DARTSOracle(_nasbench301(part, folder), noise=noise, held_out=held_out))
@@ -252,11 +272,11 @@ def tabular_oracle(
     if name not in TASKS:
         raise UserError(f"unknown task {name!r}; {nearest(name, (*TASKS, *SEVERAL))}")
     family, _, part = name.partition("/")
-    if family == "nasbench301":
+    if family in MODELS:
         raise UserError(f"{name} is answered by a model, it is no table")
     if family == "macronas":
         return _of_table(family, part, folder, options)
-    if family in ("nasbench_macro", "hpolib", "hpobench"):
+    if family in ("nasbench_macro", "hpolib", "hpobench", "taskset"):
         return _of_table(name.replace("/", "_"), part, folder, options)
     if family == "nasbench201":
         return TabularOracle(NASBench201(dataset=part), Table.open(find("nasbench201", folder)), part, **options)
@@ -268,6 +288,14 @@ def tabular_oracle(
     )
 
 
+def _generated(landscape: str, noise: str) -> Oracle:
+    """What a formula answers: no network was trained."""
+    if landscape == "radiographs":
+        return FoldsOracle(Radiographs())
+    made = {"six_hundred": SixHundred, "training_minutes": TrainingMinutes, "field_of_view": FieldOfViewSearch}
+    return GeneratedOracle(made[landscape](), noise)
+
+
 def _of_table(file: str, data_set: str, folder: str | None, options: Mapping[str, Any]) -> TabularOracle:
     """Of a table that need not have seconds: then every evaluation takes one."""
     table = Table.open(find(file, folder))
@@ -277,11 +305,15 @@ def _of_table(file: str, data_set: str, folder: str | None, options: Mapping[str
         # Genotypes, as the studies of this benchmark search it: 28 neighbours, some of them equal networks.
         space = MacroNAS(dataset=data_set, genotypes=True)
     else:
-        space = NASBenchMacro() if table.space == "nasbench_macro" else space_of(table)
+        space = NASBenchMacro() if table.space == "nasbench_macro" else configurations_of(table)
     if data_set not in table.data_sets or f"{data_set}/train_seconds" in table.arrays:
         return TabularOracle(space, table, data_set, **options)
     seconds = np.ones((len(table), len(table.fidelities)))
     clock = "one second an evaluation, since the table has none"
+    if table.resumes:
+        # a longer training pays the difference, so its seconds must differ
+        seconds *= np.array(table.fidelities) / table.fidelities[-1]
+        clock = "one second a whole training and in proportion a part of it, since the table has none"
     return TabularOracle(space, table, data_set, train_seconds=seconds, clock=clock, **options)
 
 

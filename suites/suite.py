@@ -66,6 +66,7 @@ class Suite:
         evidence: writes what the report shows of a task beside its runs; called with the task and the folder
             ``evidence/`` of the output.
         axis: what the report lays runs out along and reads them by: "seconds" of simulated time, or "evaluations".
+        record: "improvements" of the incumbent, or "all" evaluations, where the report needs them.
         readings: of what a source leaves open, measured: a table for the page, see ``reports.sections.readings``.
         metric: what runs are judged by: "regret", or of several objectives "hypervolume".
         start_sizes: hypervolume by the size of the first archive, measured beforehand: see ``suites.dmls_readings``.
@@ -85,6 +86,7 @@ class Suite:
     published: tuple[Mapping[str, Any], ...] = ()
     evidence: Callable[[Task, Path], None] | None = None
     axis: str = "seconds"
+    record: str = "improvements"
     readings: Mapping[str, Any] = field(default_factory=dict)
     metric: str = "regret"
     start_sizes: Mapping[str, Any] = field(default_factory=dict)

@@ -170,7 +170,8 @@ def perform(order: Order, unit: Unit, out: Path) -> int:
             raise _no_room(folder, error) from error
         return 0
     entry = next(entry for entry in suite.entries if entry.name == unit.strategy)
-    traces = simulate_many(load_task(order, unit.task), entry.factory, unit.seeds, name=entry.name)
+    task = load_task(order, unit.task)
+    traces = simulate_many(task, entry.factory, unit.seeds, name=entry.name, record=suite.record)
     engine = engine_source()
     for trace, identity in zip(traces, unit.identities, strict=True):
         path = run_path(out, unit.task, entry.name, trace.about["seed"], identity)

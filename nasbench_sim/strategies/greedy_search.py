@@ -17,6 +17,8 @@ from nasbench_sim.strategies.strategy import Proposal
 class GreedySearch:
     """Evaluate a configuration and all its neighbours, move to the best of them, restart where that is itself.
 
+    A failed evaluation counts as worse than any other.
+
     Args:
         space: to search.
         random: starts come from ``start``, the order of neighbours from ``choices``.

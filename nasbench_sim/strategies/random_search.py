@@ -16,6 +16,8 @@ from nasbench_sim.strategies.strategy import Proposal
 class RandomSearch:
     """Distinct configurations, drawn uniformly; ends when a finite space is exhausted.
 
+    A failed evaluation changes nothing: it is charged, and not drawn again.
+
     Args:
         space: to draw from.
         random: the first configuration is the first of ``start``, the others come from ``choices``.

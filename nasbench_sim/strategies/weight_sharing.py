@@ -20,6 +20,8 @@ from nasbench_sim.strategies.strategy import Factory, Proposal
 class WeightSharing:
     """Let another strategy minimise the proxy for a number of evaluations; then train, best proxy first.
 
+    Failed trainings change nothing; failed proxies are for the other strategy to treat, and are trained last.
+
     Args:
         space: to search.
         random: handed on to ``inner``.

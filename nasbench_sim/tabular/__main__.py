@@ -23,6 +23,7 @@ from nasbench_sim.tabular.importers import (
     nasbench301,
     nasbench_macro,
     natsbench,
+    taskset,
 )
 from nasbench_sim.tabular.table import Table
 
@@ -38,6 +39,7 @@ IMPORTERS: dict[str, ModuleType] = {
     "nasbench301": nasbench301,
     "nasbench_macro": nasbench_macro,
     "natsbench": natsbench,
+    "taskset": taskset,
 }
 
 

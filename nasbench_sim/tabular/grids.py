@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from nasbench_sim.errors import UserError
 from nasbench_sim.spaces.grid import Grid
+from nasbench_sim.spaces.listed import Listed
 from nasbench_sim.spaces.space import Codes
 from nasbench_sim.spaces.variables import Variable
 from nasbench_sim.tabular.table import Table
@@ -23,6 +24,16 @@ def described(variables: Sequence[Variable]) -> tuple[str, ...]:
         json.dumps({"name": one.name, "values": list(one.values), "kind": one.kind, "log": one.log})
         for one in variables
     )
+
+
+def configurations_of(table: Table) -> Grid | Listed:
+    """The grid that a table is about; where it lacks some of the combinations, the list of those that it has.
+
+    Raises:
+        UserError: as ``space_of``.
+    """
+    grid = space_of(table)
+    return grid if len(table) >= grid.size else Listed.of(grid, table.codes)
 
 
 def space_of(table: Table) -> Grid:

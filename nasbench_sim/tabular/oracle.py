@@ -163,6 +163,19 @@ class TabularOracle:
         longest = self.sources["train"].fidelities[-1]
         return np.stack([self.mean_error(longest), *(self._column(n, longest) for n in self._objectives[1:])], axis=1)
 
+    def about(self, space: Space) -> TabularOracle:
+        """The same oracle about another part of the table's space."""
+        return TabularOracle(
+            space,
+            self.table,
+            self.data_set,
+            noise=self.noise,
+            objectives=self._objectives,
+            train_seconds=self._given_seconds,
+            clock=self.clock,
+            held_out=self._judge,
+        )
+
     def mean_error(self, fidelity: float) -> Floats:
         """The error that a search sees (``Table.search_signal``), mean over repeats, ``float64[N]``."""
         return self._column("signal", fidelity)

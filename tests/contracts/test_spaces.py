@@ -12,8 +12,11 @@ import pytest
 from scipy.stats import chi2
 
 from nasbench_sim.errors import UserError
+from nasbench_sim.spaces.conditional import Condition, ConditionalGrid
+from nasbench_sim.spaces.convolutional import field_of_view_grid, hyperband_grid, regimes_grid
 from nasbench_sim.spaces.darts import DARTS
 from nasbench_sim.spaces.grid import Grid, categorical, continuous, hpobench, integer, ordinal
+from nasbench_sim.spaces.listed import Listed
 from nasbench_sim.spaces.macronas import MacroNAS
 from nasbench_sim.spaces.nasbench101 import SUBSPACES, NASBench101
 from nasbench_sim.spaces.nasbench101_cells import EDGE, EDGES, OPERATIONS, OUTPUT
@@ -44,6 +47,25 @@ SPACES |= {
         ),
         step="one",
     ),
+    "conditional": ConditionalGrid(
+        "conditional",
+        (
+            categorical("optimizer", ("sgd", "adam", "rmsprop")),
+            continuous("momentum", 0.0, 0.99, 30),
+            categorical("nesterov", (False, True)),
+            continuous("epsilon", 1e-8, 1e-1, 40, log=True),
+            integer("layers", 1, 4),
+        ),
+        (
+            Condition("momentum", "optimizer", ("sgd", "rmsprop")),
+            Condition("nesterov", "momentum", tuple(continuous("momentum", 0.0, 0.99, 30).values[1:])),
+            Condition("epsilon", "optimizer", ("adam",)),
+        ),
+    ),
+    "listed": Listed.of(hpobench(), hpobench().sample(np.random.default_rng(3), 600)),
+    "cifar10-networks": hyperband_grid(),
+    "field-of-view": field_of_view_grid(),
+    "two-regimes": regimes_grid(),
     "line": Line(500),
 }
 LISTED = {name: space for name, space in SPACES.items() if space.size <= 10**6}

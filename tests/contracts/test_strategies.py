@@ -38,8 +38,8 @@ PROXIES = 500
 
 
 def quick(strategy):
-    """With fewer proxies than it would ask for by itself, and the fidelities of the synthetic table."""
-    options = {"proxies": PROXIES, "fidelities": (4, 108)}
+    """With fewer proxies and candidates than it would take by itself, and the fidelities of the synthetic table."""
+    options = {"proxies": PROXIES, "fidelities": (4, 108), "pool": 150}
     chosen = {name: options[name] for name in signature(strategy).parameters if name in options}
     return partial(strategy, **chosen) if chosen else strategy
 

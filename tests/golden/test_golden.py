@@ -20,9 +20,12 @@ from nasbench_sim.spaces.nasbench101 import NASBench101
 from nasbench_sim.spaces.nasbench201 import NASBench201
 from nasbench_sim.strategies.asha import ASHA
 from nasbench_sim.strategies.bananas import Bananas
+from nasbench_sim.strategies.bayesian_optimization import BayesianOptimization
 from nasbench_sim.strategies.dmls import DMLS, PAES, PLS
 from nasbench_sim.strategies.greedy_search import GreedySearch
+from nasbench_sim.strategies.grid_search import GridSearch
 from nasbench_sim.strategies.hyperband import Hyperband
+from nasbench_sim.strategies.hyperband_bo import HyperbandBO
 from nasbench_sim.strategies.local_search import LocalSearch
 from nasbench_sim.strategies.ls_pon import LSPON
 from nasbench_sim.strategies.ls_weights import LSWeights
@@ -33,6 +36,7 @@ from nasbench_sim.strategies.random_search import RandomSearch
 from nasbench_sim.strategies.regularized_evolution import RegularizedEvolution
 from nasbench_sim.strategies.scalarised import ScalarisedLocalSearch
 from nasbench_sim.strategies.spea2 import SPEA2
+from nasbench_sim.strategies.staged_search import StagedSearch
 from nasbench_sim.strategies.successive_halving import SuccessiveHalving
 from nasbench_sim.strategies.weight_sharing import WeightSharing
 from nasbench_sim.tabular.oracle import TabularOracle
@@ -54,6 +58,10 @@ STRATEGIES: dict[str, Any] = {
     "SuccessiveHalving": partial(SuccessiveHalving, fidelities=(4, 108), eta=4),
     "Hyperband": partial(Hyperband, fidelities=(4, 108), eta=4),
     "ASHA": partial(ASHA, fidelities=(4, 108), eta=4),
+    "BayesianOptimization": partial(BayesianOptimization, hyperparameters="fixed", pool=100),
+    "HyperbandBO": partial(HyperbandBO, fidelities=(4, 108), eta=4, pool=100),
+    "GridSearch": GridSearch,
+    "StagedSearch": StagedSearch,
     "DMLS": DMLS,
     "PLS": PLS,
     "PAES": PAES,

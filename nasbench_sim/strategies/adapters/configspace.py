@@ -12,6 +12,7 @@ import numpy as np
 
 from nasbench_sim.errors import UserError
 from nasbench_sim.randomness import stream
+from nasbench_sim.spaces.conditional import ConditionalGrid
 from nasbench_sim.spaces.space import Codes, Space
 from nasbench_sim.strategies.adapters.library import library
 
@@ -21,8 +22,8 @@ def configuration_space(space: Space, seed: int = 0) -> Any:
 
     Categories become categorical, all other variables ordinal hyper-parameters over the same values.  Where not every
     combination is a configuration, a forbidden clause asks ``space.valid``: neither sampling nor neighbours leave the
-    space, and a configuration outside cannot be made.  ConfigSpace cannot write such a clause to a file.  The default
-    is some configuration of the space.
+    space, and a configuration outside cannot be made.  ConfigSpace cannot write such a clause to a file.  Conditional
+    variables become conditions.  The default is some configuration of the space.
 
     Args:
         space: any.
@@ -44,7 +45,12 @@ def configuration_space(space: Space, seed: int = 0) -> Any:
         else:
             parameters.append(kinds.OrdinalHyperparameter(variable.name, values, default_value=values[entry]))
     made.add(parameters)
-    if space.size != np.prod([float(variable.width) for variable in space.variables]):
+    if isinstance(space, ConditionalGrid):
+        by_name = {parameter.name: parameter for parameter in parameters}
+        made.add(
+            kinds.InCondition(by_name[one.child], by_name[one.parent], list(one.values)) for one in space.conditions
+        )
+    elif space.size != np.prod([float(variable.width) for variable in space.variables]):
         clauses = [kinds.ForbiddenEqualsClause(parameter, parameter.default_value) for parameter in parameters]
         made.add(_outside(space)(*clauses))
     return made
@@ -57,7 +63,12 @@ def code_of(space: Space, configuration: Mapping[str, Any]) -> Codes:
         UserError: a variable is missing, or has no such value.
     """
     entries = []
+    # what does not matter may be left out
+    inactive = {one.child for one in space.conditions} if isinstance(space, ConditionalGrid) else set()
     for variable in space.variables:
+        if variable.name not in configuration and variable.name in inactive:
+            entries.append(0)
+            continue
         if variable.name not in configuration:
             raise UserError(f"the configuration has no {variable.name!r}, which {space.name} needs")
         try:
@@ -67,11 +78,20 @@ def code_of(space: Space, configuration: Mapping[str, Any]) -> Codes:
                 f"{variable.name} of {space.name} has no value {configuration[variable.name]!r}: "
                 f"choose from {', '.join(map(str, variable.values))}"
             ) from error
-    return np.array(entries, space.dtype)
+    code = np.array(entries, space.dtype)
+    if isinstance(space, ConditionalGrid):
+        matters = space.active(code[None])[0]
+        for variable, there in zip(space.variables, matters.tolist(), strict=True):
+            if there and variable.name not in configuration:
+                raise UserError(f"the configuration has no {variable.name!r}, which {space.name} needs")
+        return np.where(matters, code, 0).astype(space.dtype)
+    return code
 
 
 def values_of(space: Space, code: Codes) -> dict[str, Any]:
-    """What ``code[d]`` means, by the variables' names."""
+    """What ``code[d]`` means, by the variables' names; of those that matter, where some may not."""
+    if isinstance(space, ConditionalGrid):
+        return dict(space.values(np.asarray(code)[None])[0])
     pairs = zip(space.variables, np.asarray(code).tolist(), strict=True)
     return {variable.name: variable.values[entry] for variable, entry in pairs}
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from nasbench_sim.errors import UserError
 from nasbench_sim.randomness import Streams
+from nasbench_sim.spaces.conditional import ConditionalGrid
 from nasbench_sim.spaces.space import Codes, Space
 from nasbench_sim.strategies.adapters.adapted import Adapted, Answer
 from nasbench_sim.strategies.adapters.library import chosen, library
@@ -111,7 +114,7 @@ def distributions(space: Space, encoding: str = "declared") -> dict[str, Any]:
 
 
 def entries(space: Space, params: Mapping[str, Any], encoding: str = "declared") -> list[int]:
-    """The entries of a code from a trial's parameters."""
+    """The entries of a code from a trial's parameters; what does not matter has the first value, whatever was drawn."""
     found = []
     for variable in space.variables:
         if encoding == "one-hot":
@@ -121,6 +124,8 @@ def entries(space: Space, params: Mapping[str, Any], encoding: str = "declared")
             found.append(int(params[variable.name]))
         else:
             found.append(list(variable.values).index(params[variable.name]))
+    if isinstance(space, ConditionalGrid):
+        return [int(entry) for entry in space.canonical(np.array([found], space.dtype))[0]]
     return found
 
 
