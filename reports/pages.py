@@ -47,6 +47,7 @@ def _generic(
         sections.curves(results, compared),
         *reached,
         *together,
+        *sections.clocks(results),
     ]
     if compared:
         parts += [

@@ -156,9 +156,7 @@ def cifar(path: Path, classes: int) -> Data:
         if classes == 10
         else (["train.bin"], ["test.bin"], 2)
     )
-    train, test = (
-        Split(*_joined([_records(path / file, parts[2], classes) for file in files])) for files in parts[:2]
-    )
+    train, test = (Split(*_joined([_records(path / file, parts[2], classes) for file in files])) for files in parts[:2])
     train, validation = _held_out(name, train)
     return _checked(name, train, validation, test, "a fifth of its training images validate", path)
 
@@ -205,9 +203,7 @@ def folder(path: Path) -> Data:
         if "val" in splits:
             return _checked(path.name, splits["train"], splits["val"], splits["test"], "as its folders split it", path)
         train, validation = _held_out(path.name, splits["train"])
-        return _checked(
-            path.name, train, validation, splits["test"], "a fifth of its training images validate", path
-        )
+        return _checked(path.name, train, validation, splits["test"], "a fifth of its training images validate", path)
     files, labels = _files(path, _classes(path))
     return _split(path.name, _loaded(files), labels, f"of the folder {path.name}", shuffled=True)
 

@@ -57,7 +57,7 @@ class Device:
 
 
 def device(name: str = "auto", mixed: bool | None = None) -> Device:
-    """"cpu", "cuda", or "auto": CUDA where there is one.
+    """A device by name: "cpu", "cuda", or "auto", which is CUDA where there is one.
 
     Args:
         name: of the device.

@@ -79,9 +79,7 @@ def augmented(images: torch.Tensor, seed: int, epoch: int, step: int) -> torch.T
     n, _, height, width = images.shape
     rng = stream(seed, "augment", str(epoch), str(step))
     device = images.device
-    rows, columns = (
-        torch.from_numpy(rng.integers(0, 2 * (side // 8) + 1, n)).to(device) for side in (height, width)
-    )
+    rows, columns = (torch.from_numpy(rng.integers(0, 2 * (side // 8) + 1, n)).to(device) for side in (height, width))
     flip = torch.from_numpy(rng.random(n) < 0.5).to(device)
     padded = torch.nn.functional.pad(images, (width // 8, width // 8, height // 8, height // 8))
     down = rows[:, None] + torch.arange(height, device=device)

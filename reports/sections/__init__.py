@@ -2,6 +2,7 @@
 
 from reports.sections.accuracy import accuracy
 from reports.sections.answer import answer
+from reports.sections.clocks import clocks
 from reports.sections.curves import curves
 from reports.sections.differences import comparison_tables, forest
 from reports.sections.evidence import evidence, provenance
@@ -16,6 +17,7 @@ from reports.sections.targets import targets
 __all__ = [
     "accuracy",
     "answer",
+    "clocks",
     "comparison_tables",
     "curves",
     "evidence",

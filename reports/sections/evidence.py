@@ -15,6 +15,7 @@ KINDS = {
     "surrogate": "a SURROGATE: a model predicted the validation and test errors; no network was trained for them.",
     "calibrated": "CALIBRATED: generated so that its statistics meet published ones; no network was trained for it.",
     "recorded": "recorded: figures that others measured and published.",
+    "trained": "real: every network was trained for this page.",
 }
 NOISE = {
     "mean": "Every answer is the mean over the table's repeats",
