@@ -166,7 +166,7 @@ def _live(options: argparse.Namespace) -> Live | None:
             given[name] = _count(given[name], f"--{name.replace('_', '-')}")
     if "learning_rate" in given:
         given["learning_rate"] = _rate(given["learning_rate"])
-    beside = (options.out or Path("results") / str(options.suite)).parent
+    beside = Path("results") if options.out is None else options.out.parent
     folder = Path(given.pop("trainings", beside / "trainings")).resolve()
     published = given.pop("size", "small") == "published"
     data = given.pop("data", "digits")
