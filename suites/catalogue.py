@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import cache, partial
 from importlib import resources
@@ -15,10 +15,13 @@ import numpy as np
 from nasbench_sim.errors import UserError
 from nasbench_sim.oracle import Floats, Task
 from nasbench_sim.proxy import Bias, WeightSharingOracle
+from nasbench_sim.spaces.darts import DARTS
 from nasbench_sim.spaces.macronas import MacroNAS
 from nasbench_sim.spaces.nasbench101 import SUBSPACES, NASBench101
 from nasbench_sim.spaces.nasbench201 import NASBench201
 from nasbench_sim.spaces.nasbench_macro import NASBenchMacro
+from nasbench_sim.spaces.ofa import OFA
+from nasbench_sim.spaces.part import Part
 from nasbench_sim.spaces.space import Space
 from nasbench_sim.strategies.asha import ASHA
 from nasbench_sim.strategies.bananas import Bananas
@@ -187,13 +190,31 @@ def _of_table(name: str, file: str, data_set: str, folder: str | None, noise: st
         # Genotypes, as the studies of this benchmark search it: 28 neighbours, some of them equal networks.
         space = MacroNAS(dataset=data_set, genotypes=True)
     else:
-        space = NASBenchMacro() if table.space == "nasbench_macro" else space_of(table)
+        space = _space_of(table)
     if data_set not in table.data_sets or f"{data_set}/train_seconds" in table.arrays:
         return Task(name, TabularOracle(space, table, data_set, noise=noise, held_out=held_out))
     seconds = np.ones((len(table), len(table.fidelities)))
     clock = "one second an evaluation, since the table has none"
     oracle = TabularOracle(space, table, data_set, noise=noise, held_out=held_out, train_seconds=seconds, clock=clock)
     return Task(name, oracle)
+
+
+def _space_of(table: Table) -> Space:
+    """The space of networks that a table was recorded of, or the part of it; or the grid that it describes."""
+    equivalence = str(table.attributes.get("equivalence", "none"))
+    chosen = {} if equivalence == "none" else {"equivalence": equivalence}
+    spaces: dict[str, Callable[..., Space]] = {
+        "nasbench101": NASBench101,
+        "nasbench201": NASBench201,
+        "macronas": MacroNAS,
+        "nasbench_macro": NASBenchMacro,
+        "darts": DARTS,
+        "ofa": OFA,
+    }
+    if table.space not in spaces:
+        return space_of(table)
+    whole = spaces[table.space](**chosen)
+    return Part.of(whole, table.codes) if table.attributes.get("part") else whole
 
 
 def spearman(subspace: str, variant: str) -> tuple[float, float]:

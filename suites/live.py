@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,16 +31,6 @@ from suites.suite import Suite
 if TYPE_CHECKING:
     from nasbench_sim.real.oracle import RealOracle
 
-SMALL: Mapping[str, tuple[int, int | None]] = {
-    "nasbench101": (8, 1),
-    "nasbench201": (8, 1),
-    "macronas": (8, None),
-    "nasbench_macro": (8, None),
-    "darts": (4, 3),
-    "ofa": (8, None),
-}
-"""Width and cells of networks that a CPU trains on 8 x 8 digits in a second or two; ``--size published`` for others."""
-
 NOTE = (
     "Every figure of this page comes from a network that was trained here, on a data set and at a size of its own. "
     "What the study published on other data is therefore not set beside it, and since nobody has trained the whole "
@@ -59,7 +49,7 @@ class Live:
         epochs: replaces the recipe's.
         batch_size: likewise.
         learning_rate: likewise.
-        published_size: networks of the published width and depth; False for ``SMALL``.
+        published_size: networks of the published width and depth; False for those of ``networks.SMALL``.
         width: replaces either's.
         cells: likewise.
         device: "cpu", "cuda" or "auto".
@@ -138,7 +128,7 @@ def space(name: str) -> Space:
     if family == "nasbench101":
         return NASBench101(part or "full")
     if family not in found:
-        raise UserError(f"{name} is no space of networks, so it cannot be trained: choose from {', '.join(SMALL)}")
+        raise UserError(f"{name} is no space of networks, so it cannot be trained: choose from {', '.join(found)}")
     return found[family]
 
 
@@ -181,6 +171,8 @@ def oracle(
 
 def size(space: Space, live: Live) -> tuple[int | None, int | None]:
     """Width and cells that were asked for; None where they are the published ones."""
+    from nasbench_sim.real.networks import SMALL
+
     if live.published_size:
         return live.width, live.cells
     width, cells = SMALL[space.name]

@@ -110,7 +110,8 @@ def npz(path: Path) -> Data:
         UserError: missing, damaged, with pickled objects, without the arrays, or with several labels an image.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, since numpy leaves a file open that it cannot read.
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
     except FileNotFoundError as error:
         raise UserError(f"there is no data file {path}") from error

@@ -13,7 +13,7 @@ from nasbench_sim.oracle import Floats
 from nasbench_sim.randomness import stream
 from nasbench_sim.real.canonical import canonical
 from nasbench_sim.spaces import macronas, nasbench_macro
-from nasbench_sim.spaces.nasbench101_network import layers
+from nasbench_sim.spaces.nasbench101_network import Layer, layers
 from nasbench_sim.spaces.nasbench201 import OPERATIONS
 from nasbench_sim.spaces.space import Codes, Space
 
@@ -94,10 +94,17 @@ def _nasbench101(codes: Codes, width: int) -> Floats:
     kinds: dict[tuple[str, int], npt.NDArray[np.float64]] = {}
     for layer in layers(codes, width):
         repeats = layer.copies * layer.present
-        # 1 x 1 and 3 x 3 convolutions compute at different speeds; their weights tell them apart.
-        dense = bool((layer.parameters > 2 * layer.filters + layer.filters**2 * 4).any())
-        kind = (layer.kind + ("3" if dense else ""), layer.positions)
+        kind = (f"{layer.kind} {_window(layer)}", layer.positions)
         columns = np.stack([repeats, repeats * layer.macs, repeats * layer.values], axis=1).astype(np.float64)
         kinds[kind] = kinds.get(kind, np.zeros_like(columns)) + columns
     found = np.concatenate(list(kinds.values()), axis=1)
     return found[:, found.any(axis=0)]
+
+
+def _window(layer: Layer) -> int:
+    """Weights of a convolution per pair of channels, 1 or 9; 0 of other layers.  They compute at different speeds."""
+    if layer.kind != "convolution":
+        return 0
+    pairs = (layer.values // layer.positions - layer.filters) * layer.filters
+    weights = layer.parameters - 2 * layer.filters
+    return int((weights[pairs > 0] // pairs[pairs > 0]).max(initial=0))

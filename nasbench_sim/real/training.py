@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,9 @@ DONE, DIVERGED, NO_MEMORY = "done", "diverged", "out of memory"
 CHECKPOINT_SECONDS = 20.0  # between two checkpoints, at least
 EVALUATION_BATCH = 512
 
+Pair = tuple[dict[str, float], dict[str, float]]
+"""Figures on the validation and on the test split."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -37,6 +40,7 @@ class Outcome:
         validation: ``error``, ``auc`` and ``loss`` at the end; empty where it failed.
         test: likewise.
         curve: of each epoch ``validation error`` and mean ``training loss``, where asked for.
+        checks: by epoch, validation and test figures on the way, where asked for.
     """
 
     status: str
@@ -46,6 +50,7 @@ class Outcome:
     validation: dict[str, float] = field(default_factory=dict)
     test: dict[str, float] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)
+    checks: dict[int, Pair] = field(default_factory=dict)
 
 
 def seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
@@ -63,6 +68,7 @@ def train(
     seed: int,
     *,
     curve: bool = False,
+    checks: Collection[int] = (),
     checkpoint: Path | None = None,
     every_seconds: float = CHECKPOINT_SECONDS,
 ) -> Outcome:
@@ -75,10 +81,11 @@ def train(
         device: where.
         seed: of weights, order and augmentation.
         curve: validate after each epoch; the seconds of that are told apart.
+        checks: epochs after which it is evaluated on the way.
         checkpoint: file from which an interrupted training goes on, and in which it is kept meanwhile.
         every_seconds: between checkpoints, at least.
     """
-    training = _Training(recipe, device, splits, seed, curve)
+    training = _Training(recipe, device, splits, seed, curve, checks)
     try:
         training.start(seeded(make, seed))
         if checkpoint is not None:
@@ -108,8 +115,12 @@ def _is_memory(error: BaseException) -> bool:
 class _Training:
     """One training under way."""
 
-    def __init__(self, recipe: Recipe, device: Device, splits: Splits, seed: int, curve: bool) -> None:
-        self.recipe, self.device, self.splits, self.seed, self.with_curve = recipe, device, splits, seed, curve
+    def __init__(
+        self, recipe: Recipe, device: Device, splits: Splits, seed: int, curve: bool, checks: Collection[int]
+    ) -> None:
+        self.recipe, self.device, self.splits, self.seed = recipe, device, splits, seed
+        self.with_curve, self.to_check = curve, checks
+        self.checks: dict[int, Pair] = {}
         self.epoch = 0
         self.seconds = self.evaluation_seconds = 0.0
         self.curve: list[dict[str, float]] = []
@@ -151,6 +162,8 @@ class _Training:
         if self.with_curve:
             found = self._evaluated(self.splits.validation)
             self.curve.append({"validation error": found["error"], "training loss": mean})
+        if self.epoch in self.to_check and self.epoch < self.recipe.epochs:
+            self.checks[self.epoch] = (self._evaluated(self.splits.validation), self._evaluated(self.splits.test))
         return True
 
     def finish(self) -> Outcome:
@@ -165,8 +178,9 @@ class _Training:
     ) -> Outcome:
         self.seconds += self._stop()  # of what was broken off
         return Outcome(
-            status, self.epoch, self.seconds, self.evaluation_seconds, validation or {}, test or {}, self.curve
-        )
+            status, self.epoch, self.seconds, self.evaluation_seconds, validation or {}, test or {}, self.curve,
+            self.checks,
+        )  # fmt: skip
 
     def release(self) -> None:
         """Give memory back, so that the next training has it."""
@@ -202,6 +216,7 @@ class _Training:
             "epoch": self.epoch,
             "seconds": [self.seconds, self.evaluation_seconds],
             "curve": self.curve,
+            "checks": self.checks,
             "network": self.net.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "scaler": self.scaler.state_dict(),
@@ -226,7 +241,7 @@ class _Training:
             self.net.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.scaler.load_state_dict(state["scaler"])
-            self.epoch, self.curve = int(state["epoch"]), list(state["curve"])
+            self.epoch, self.curve, self.checks = int(state["epoch"]), state["curve"], state["checks"]
             self.seconds, self.evaluation_seconds = (float(one) for one in state["seconds"])
 
 

@@ -34,6 +34,16 @@ PUBLISHED = {
 }
 """Per space the channels of its first layer and the number of cells, per stack or in all; None where codes set it."""
 
+SMALL: Mapping[str, tuple[int, int | None]] = {
+    "nasbench101": (8, 1),
+    "nasbench201": (8, 1),
+    "macronas": (8, None),
+    "nasbench_macro": (8, None),
+    "darts": (4, 3),
+    "ofa": (8, None),
+}
+"""Width and cells of networks that a processor trains on 8 x 8 digits in a second or two."""
+
 
 @dataclass(frozen=True)
 class Shape:
