@@ -239,8 +239,8 @@ def _attributes(recording: Recording, path: Path, rows: int, failed: int) -> dic
         "description": (
             f"{rows} configurations ({part}), {recording.repeats} trainings each of {recipe.epochs} epochs, with width "
             f"{width}{depth}; recipe: {', '.join(f'{key} {value}' for key, value in recipe.described.items())}; "
-            f"trained on {device.name} in {'16' if device.mixed else '32'} bits{side_by_side}{check_text}. {failed} trainings "
-            "failed and are missing."
+            f"trained on {device.name} in {'16' if device.mixed else '32'} bits{side_by_side}{check_text}. "
+            f"{failed} trainings failed and are missing."
         ),
         "space": space.name,
         "equivalence": str(getattr(space, "equivalence", "none")) or "none",

@@ -136,16 +136,9 @@ def _stacked(
     for place, (pair, share) in enumerate(zip(last, _shares(space, codes).tolist(), strict=True)):
         good = pair is not None and math.isfinite(pair[0]["loss"])
         validation, test = pair if good and pair else ({}, {})
+        status, epochs = DONE if good else DIVERGED, int(completed[place])
         outcomes.append(
-            Outcome(
-                DONE if good else DIVERGED,
-                int(completed[place]),
-                training * share,
-                evaluating * share,
-                validation,
-                test,
-                checks=found[place],
-            )  # fmt: skip
+            Outcome(status, epochs, training * share, evaluating * share, validation, test, checks=found[place])
         )
     return outcomes
 
