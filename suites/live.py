@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +25,15 @@ from nasbench_sim.spaces.nasbench201 import NASBench201
 from nasbench_sim.spaces.nasbench_macro import NASBenchMacro
 from nasbench_sim.spaces.ofa import OFA
 from nasbench_sim.spaces.space import Space
+from nasbench_sim.strategies.weight_sharing import WeightSharing
 from nasbench_sim.wrapped import Wrapped
 from suites.suite import Suite
 
 if TYPE_CHECKING:
     from nasbench_sim.real.oracle import RealOracle
+    from nasbench_sim.real.supernets.oracle import SuperNetOracle
+
+SUPERNET_TIMES = 4  # as many epochs as a training (section 4.3.2 of the weight-sharing study)
 
 NOTE = (
     "Every figure of this page comes from a network that was trained here, on a data set and at a size of its own. "
@@ -54,6 +58,8 @@ class Live:
         cells: likewise.
         device: "cpu", "cuda" or "auto".
         repeats: trainings behind each answer.
+        supernets: how many are trained, where a strategy asks for proxies.
+        supernet_epochs: of each; None for four times those of a training, as in the weight-sharing study.
     """
 
     data: str = "digits"
@@ -67,6 +73,8 @@ class Live:
     cells: int | None = None
     device: str = "auto"
     repeats: int = 1
+    supernets: int = 1
+    supernet_epochs: int | None = None
 
 
 def live_suite(suite: Suite, live: Live, timing: str | None) -> Suite:
@@ -80,6 +88,12 @@ def live_suite(suite: Suite, live: Live, timing: str | None) -> Suite:
     check_torch()
     if suite.evaluations is None:
         raise UserError("--real takes a budget in evaluations (--budget 20): what has a time limit is trained in vain")
+    sharing = any(_shares_weights(entry.factory) for entry in suite.entries)
+    variant = suite.parameters.get("variant", "bns_ft") if sharing else None
+    # Runs that share a super-net are dependent.
+    entries = tuple(
+        replace(entry, cluster=live.supernets) if _shares_weights(entry.factory) else entry for entry in suite.entries
+    )
     names: dict[str, str] = {}
     for name in suite.tasks:
         base = name.partition("@")[0]
@@ -87,7 +101,8 @@ def live_suite(suite: Suite, live: Live, timing: str | None) -> Suite:
     return replace(
         suite,
         tasks=tuple(names),
-        make_task=partial(_task, live=live, timing=timing),
+        entries=entries,
+        make_task=partial(_task, live=live, timing=timing, variant=variant),
         notes=(NOTE,),
         published=(),
         evidence=None,
@@ -95,8 +110,21 @@ def live_suite(suite: Suite, live: Live, timing: str | None) -> Suite:
     )
 
 
-def _task(name: str, tables: Path | None, live: Live, timing: str | None) -> Task:
-    return Task(name, Watched(oracle(space(name.rpartition("/")[0]), live, timing, tables)))
+def _task(name: str, tables: Path | None, live: Live, timing: str | None, variant: str | None) -> Task:
+    real = oracle(space(name.rpartition("/")[0]), live, timing, tables)
+    if variant is None:
+        return Task(name, Watched(real))
+    from nasbench_sim.real.supernets.oracle import SuperNetOracle
+
+    recipe = real.recipe.with_(epochs=live.supernet_epochs or SUPERNET_TIMES * real.recipe.epochs)
+    return Task(name, Watched(real, SuperNetOracle(real, recipe, variant, live.supernets)))
+
+
+def _shares_weights(factory: object) -> bool:
+    """Whether a strategy asks for proxies."""
+    while isinstance(factory, partial):
+        factory = factory.func
+    return factory is WeightSharing
 
 
 def _short(data: str) -> str:
@@ -182,9 +210,9 @@ def size(space: Space, live: Live) -> tuple[int | None, int | None]:
 class Watched(Wrapped):
     """A real oracle, and what the runs that asked it would have taken by the clock on the wall, each by itself."""
 
-    def __init__(self, oracle: RealOracle) -> None:
-        super().__init__(oracle)
-        self.real = oracle
+    def __init__(self, real: RealOracle, sharing: SuperNetOracle | None = None) -> None:
+        super().__init__(sharing or real)
+        self.real, self.sharing = real, sharing
         self.wall: Counter[int] = Counter()
         self.trainings: Counter[int] = Counter()
 
@@ -198,9 +226,13 @@ class Watched(Wrapped):
                 self.trainings[seed] += self.real.repeats
         return answers
 
-    def about(self, seed: int) -> dict[str, float]:
+    def about(self, seed: int) -> dict[str, Any]:
         """What a run's trace keeps; forgotten here, so that another strategy of that seed starts at nothing."""
-        return {"wall_seconds": self.wall.pop(seed, 0.0), "trainings": self.trainings.pop(seed, 0)}
+        told: dict[str, Any] = {"wall_seconds": self.wall.pop(seed, 0.0), "trainings": self.trainings.pop(seed, 0)}
+        if self.sharing is not None and self.sharing.status:
+            record = self.sharing.status[seed % self.sharing.supernets]
+            told["supernet"] = {name: record[name] for name in ("status", "median", "chance", "seconds")}
+        return told
 
 
 @contextmanager

@@ -77,6 +77,8 @@ def _add_real(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--cells", help="cells of a stack, of a stage or in all")
     group.add_argument("--device", choices=("cpu", "cuda", "auto"), help="default: auto, CUDA where there is one")
     group.add_argument("--repeats", help="trainings behind each answer (1)")
+    group.add_argument("--supernets", help="to train, where a strategy asks for proxies (1)")
+    group.add_argument("--supernet-epochs", help="of each; default: four times those of a training")
     group.add_argument("--trainings", help="folder of the trainings; default: trainings beside the output folder")
 
 
@@ -155,13 +157,13 @@ def _live(options: argparse.Namespace) -> Live | None:
     from suites.live import Live
 
     names = ("data", "recipe", "epochs", "batch_size", "learning_rate", "size", "width", "cells", "device", "repeats",
-             "trainings")  # fmt: skip
+             "supernets", "supernet_epochs", "trainings")  # fmt: skip
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if not options.real:
         if given:
             raise UserError(f"--{next(iter(given)).replace('_', '-')} is of training for real: add --real")
         return None
-    for name in ("epochs", "batch_size", "width", "cells", "repeats"):
+    for name in ("epochs", "batch_size", "width", "cells", "repeats", "supernets", "supernet_epochs"):
         if name in given:
             given[name] = _count(given[name], f"--{name.replace('_', '-')}")
     if "learning_rate" in given:

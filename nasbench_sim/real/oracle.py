@@ -91,7 +91,7 @@ class RealOracle:
         self._fidelities = tuple(sorted({int(one) for one in (fidelities or (recipe.epochs,))}))
         self.ledger = Ledger(folder)
         self.trained = 0  # in this process; nothing depends on it
-        self._about: dict[str, object] = {
+        self.about: dict[str, object] = {  # what all trainings of this oracle have in common
             "records": RECORDS,
             "space": space.name,
             "equivalence": getattr(space, "equivalence", ""),
@@ -149,7 +149,7 @@ class RealOracle:
         return {
             "table": f"training {self._space.name} on {data.name}",
             "kind": "trained",
-            "fingerprint": identity(self._about),
+            "fingerprint": identity(self.about),
             "noise": self.noise if self.noise == "repeat" or self.repeats == 1 else str(self.repeats),
             "clock": "wall-clock seconds of the trainings here" if self.clock is None else self.clock.text,
             "clock fingerprint": "" if self.clock is None else self.clock.table.fingerprint,
@@ -231,7 +231,7 @@ class RealOracle:
 
     def _training(self, code: Codes, key: list[int], epochs: int, seed: int) -> Mapping[str, Any]:
         recipe = self.recipe.with_(epochs=epochs)
-        about = {**self._about, "recipe": dict(recipe.described), "key": key, "seed": seed}
+        about = {**self.about, "recipe": dict(recipe.described), "key": key, "seed": seed}
 
         def make(checkpoint: Path) -> Mapping[str, Any]:
             self.trained += 1

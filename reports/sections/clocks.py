@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
+from reports import wording
 from reports.blocks import Block, Cell, Section, Table, Text
 from reports.results import Results
 
@@ -33,6 +37,13 @@ def clocks(results: Results) -> list[Section]:
             )
     if not rows:
         return []
+    told = {
+        (task.label, one.about["seed"] % (strategy.cluster or 1)): one.about["supernet"]
+        for task in results.tasks
+        for strategy in results.strategies
+        for one in results.runs.get((task.name, strategy.name), ())
+        if "supernet" in one.about
+    }
     clock = next(iter(results.tasks)).provenance.get("clock", "unknown")
     blocks: list[Block] = [
         Text(
@@ -47,7 +58,23 @@ def clocks(results: Results) -> list[Section]:
             rows,
         ),
     ]
+    if told:
+        blocks.append(Text(_supernets(told)))
     return [Section("clocks", "Clocks", "Simulated and real time", blocks)]
+
+
+def _supernets(told: Mapping[tuple[str, int], Mapping[str, Any]]) -> str:
+    """Which super-nets have learned anything, and what they took."""
+    lost = [
+        f"number {number} on {task} (median proxy {one['median']:.1%}, chance {one['chance']:.1%})"
+        for (task, number), one in told.items()
+        if one["status"] != "converged"
+    ]
+    seconds = np.mean([one["seconds"] for one in told.values()])
+    text = f"{wording.count(len(told), 'super-net')} of {seconds:.4g} seconds on the wall each (mean). "
+    if not lost:
+        return text + "All have converged: their median proxy is above chance by more than three standard errors."
+    return text + f"DID NOT CONVERGE: {wording.listing(lost)}. What is found by these is found by chance."
 
 
 def _of_runs(seconds: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Cell:
