@@ -1,4 +1,4 @@
-"""Train for real: time networks on a device, or record a benchmark of your own."""
+"""Train for real: time networks on a device, record a benchmark of your own, or train super-nets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ def main(arguments: list[str] | None = None) -> int:
             import torch
 
             torch.set_num_threads(_positive(options.threads, "--threads"))
-        return _measure(options) if options.command == "measure" else _record(options)
+        commands: dict[str, Callable[[argparse.Namespace], int]] = {
+            "measure": _measure,
+            "record": _record,
+            "supernet": _supernet,
+        }
+        return commands[options.command](options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -39,9 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     measure = commands.add_parser("measure", help="time forward and backward passes, as a timing table")
     record = commands.add_parser("record", help="train many small networks, as a table for every suite")
-    for one in (measure, record):
-        one.add_argument("space", help="nasbench101, nasbench201, macronas, nasbench_macro; record: also darts, ofa")
-        one.add_argument("-o", "--out", type=Path, required=True, help="the table to write, such as mine.h5")
+    share = commands.add_parser("supernet", help="train super-nets, and correlate their proxies with a table")
+    for one in (measure, record, share):
+        one.add_argument("space", help="nasbench101 (supernet: also nasbench101/A1, ...), nasbench201, macronas, ...")
+        one.add_argument("-o", "--out", type=Path, required=True, help="the table to write, mine.h5; supernet: a .json")
         one.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto", help="auto: CUDA if there is any")
         one.add_argument("--threads", help="of the processor, for one network; default: torch's own")
         one.add_argument("--cells-per-stage", help="of the networks; default: as published (record: small)")
@@ -63,6 +69,14 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("--batch-size", help="of the recipe")
     record.add_argument("--width", help="channels of the first stage; default: small")
     record.add_argument("--together", help="networks trained at once; default: 16 on a processor, 256 on CUDA")
+    share.add_argument("--data", default="digits", help="digits, cifar10:DIR, cifar100:DIR, a file.npz, a folder")
+    share.add_argument("--variant", default="bns_ft", help="bns_ft, single_k, pro_rata, avg_3 or sk_pr")
+    share.add_argument("--supernets", default="1", help="trained with different seeds (1)")
+    share.add_argument("--epochs", default="48", help="of each super-net (48)")
+    share.add_argument("--recipe", default="digits", help="digits, nasbench101, nasbench201, darts or medmnist")
+    share.add_argument("--width", help="channels of the first stage; default: small")
+    share.add_argument("--against", type=Path, help="a table of networks trained alone, to correlate proxies with")
+    share.add_argument("--cells", default="1000", help="whose proxies are asked (1000)")
     record.add_argument("--hours", help="begin nothing new after so long, and write the table of what is there")
     return parser
 
@@ -122,6 +136,37 @@ def _record(options: argparse.Namespace) -> int:
     return 0
 
 
+def _supernet(options: argparse.Namespace) -> int:
+    from nasbench_sim.real.data import load
+    from nasbench_sim.real.device import device
+    from nasbench_sim.real.networks import SMALL, Shape
+    from nasbench_sim.real.recipes import recipe
+    from nasbench_sim.real.supernets.compare import compare
+    from nasbench_sim.tabular.table import Table
+
+    space, data, there = named_space(options.space), load(options.data), device(options.device)
+    small = SMALL[space.name]
+    width = small[0] if options.width is None else _positive(options.width, "--width")
+    cells = small[1] if options.cells_per_stage is None else _positive(options.cells_per_stage, "--cells-per-stage")
+    how = recipe(options.recipe).with_(epochs=_positive(options.epochs, "--epochs"))
+    count = _positive(options.supernets, "--supernets")
+    with progress("super-nets", count) as advance:
+        told = compare(
+            space, data, Shape(data.inputs, data.classes, width, cells), how, there, options.out,
+            variant=options.variant, supernets=count, cells=_positive(options.cells, "--cells"),
+            against=None if options.against is None else Table.open(options.against), advance=advance,
+        )  # fmt: skip
+    for number, net in enumerate(told["supernets"]):
+        found = ", ".join(f"{how} {value:.3f}" for how, value in net["spearman"].items() if value is not None)
+        print(
+            f"super-net {number}: {net['status']}; median proxy {net['median']:.1%}, chance {net['chance']:.1%}; "
+            f"{net['seconds']:.1f} s, {1000 * net['proxy_seconds']:.1f} ms a proxy"
+            + (f"; Spearman with {told['against'][0]} ({told['against'][1]}) {found}" if found else "")
+        )
+    print(f"wrote {options.out}")
+    return 0
+
+
 def named_space(name: str, recorded: bool = False) -> Space:
     """A space by name; to be recorded, NAS-Bench-201 with isomorphic cells once.
 
@@ -136,17 +181,18 @@ def named_space(name: str, recorded: bool = False) -> Space:
     from nasbench_sim.spaces.nasbench_macro import NASBenchMacro
     from nasbench_sim.spaces.ofa import OFA
 
-    if name not in PUBLISHED:
+    family, _, part = name.partition("/")
+    if family not in PUBLISHED or (part and family != "nasbench101"):
         raise UserError(f"the space {name} has no networks to train: choose from {', '.join(PUBLISHED)}")
     spaces: dict[str, Callable[[], Space]] = {
-        "nasbench101": NASBench101,
+        "nasbench101": lambda: NASBench101(part or "full"),
         "nasbench201": lambda: NASBench201(equivalence="function" if recorded else "code"),
         "macronas": MacroNAS,
         "nasbench_macro": lambda: NASBenchMacro(equivalence="network" if recorded else "code"),
         "darts": DARTS,
         "ofa": OFA,
     }
-    return spaces[name]()
+    return spaces[family]()
 
 
 @contextmanager
