@@ -47,6 +47,8 @@ def _generic(
         sections.curves(results, compared),
         *reached,
         *together,
+        *sections.evolution(results),
+        *sections.retrained(results),
         *sections.clocks(results),
     ]
     if compared:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from nasbench_sim.real.oracle import RealOracle
     from nasbench_sim.real.supernets.oracle import SuperNetOracle
 
+MOST_BEST = 10  # that are noted at a milestone
 SUPERNET_TIMES = 4  # as many epochs as a training (section 4.3.2 of the weight-sharing study)
 
 NOTE = (
@@ -49,7 +49,7 @@ class Live:
     Attributes:
         data: see ``nasbench_sim.real.data``.
         folder: of the trainings.
-        recipe: name of one; None for "digits".
+        recipe: name of one; None for the suite's.
         epochs: replaces the recipe's.
         batch_size: likewise.
         learning_rate: likewise.
@@ -86,8 +86,14 @@ def live_suite(suite: Suite, live: Live, timing: str | None) -> Suite:
     from nasbench_sim.real.needs import check_torch
 
     check_torch()
+    live = live if live.recipe else replace(live, recipe=suite.recipe)
     if suite.evaluations is None:
         raise UserError("--real takes a budget in evaluations (--budget 20): what has a time limit is trained in vain")
+    milestones = tuple(
+        sorted({max(1, round(share * suite.evaluations)) for share in suite.retraining.shares})
+        if suite.retraining
+        else ()
+    )
     sharing = any(_shares_weights(entry.factory) for entry in suite.entries)
     variant = suite.parameters.get("variant", "bns_ft") if sharing else None
     # Runs that share a super-net are dependent.
@@ -102,18 +108,25 @@ def live_suite(suite: Suite, live: Live, timing: str | None) -> Suite:
         suite,
         tasks=tuple(names),
         entries=entries,
-        make_task=partial(_task, live=live, timing=timing, variant=variant),
-        notes=(NOTE,),
+        make_task=partial(_task, live=live, timing=timing, variant=variant, milestones=milestones),
+        notes=(NOTE, *suite.notes) if suite.retraining else (NOTE,),
         published=(),
         evidence=None,
         readings={},
     )
 
 
-def _task(name: str, tables: Path | None, live: Live, timing: str | None, variant: str | None) -> Task:
+def _task(
+    name: str,
+    tables: Path | None,
+    live: Live,
+    timing: str | None,
+    variant: str | None,
+    milestones: tuple[int, ...],
+) -> Task:
     real = oracle(space(name.rpartition("/")[0]), live, timing, tables)
     if variant is None:
-        return Task(name, Watched(real))
+        return Task(name, Watched(real, milestones=milestones))
     from nasbench_sim.real.supernets.oracle import SuperNetOracle
 
     recipe = real.recipe.with_(epochs=live.supernet_epochs or SUPERNET_TIMES * real.recipe.epochs)
@@ -150,7 +163,7 @@ def space(name: str) -> Space:
         "nasbench201": NASBench201(),
         "macronas": MacroNAS(),
         "nasbench_macro": NASBenchMacro(),
-        "darts": DARTS(),
+        "darts": DARTS(channels=32, layers=8),  # as NAS-Bench-301 has it
         "ofa": OFA(),
     }
     if family == "nasbench101":
@@ -208,31 +221,63 @@ def size(space: Space, live: Live) -> tuple[int | None, int | None]:
 
 
 class Watched(Wrapped):
-    """A real oracle, and what the runs that asked it would have taken by the clock on the wall, each by itself."""
+    """A real oracle, and what the runs that ask it would have taken by the clock on the wall, each by itself.
 
-    def __init__(self, real: RealOracle, sharing: SuperNetOracle | None = None) -> None:
+    Args:
+        real: trains.
+        sharing: the same with super-nets beside it.
+        milestones: evaluations after which the best that a run has seen are noted.
+    """
+
+    def __init__(
+        self, real: RealOracle, sharing: SuperNetOracle | None = None, milestones: tuple[int, ...] = ()
+    ) -> None:
         super().__init__(sharing or real)
-        self.real, self.sharing = real, sharing
-        self.wall: Counter[int] = Counter()
-        self.trainings: Counter[int] = Counter()
+        self.real, self.sharing, self.milestones = real, sharing, milestones
+        self._runs: dict[int, _Seen] = {}
 
     def evaluate(self, request: Request, run: npt.NDArray[np.uint64] | int) -> Observations:
         """Answer one request, see ``Oracle``."""
         answers = super().evaluate(request, run)
+        if request.source != "train":
+            return answers
         runs = np.broadcast_to(np.asarray(run, np.uint64), (len(answers.codes),)).tolist()
-        if request.source == "train":
-            for seed, seconds in zip(runs, self.real.wall_seconds(request, run).tolist(), strict=True):
-                self.wall[seed] += seconds
-                self.trainings[seed] += self.real.repeats
+        walls = self.real.wall_seconds(request, run).tolist()
+        errors = np.where(answers.failed, np.inf, answers.objectives[:, 0]).tolist()
+        for seed, wall, error, code, key in zip(
+            runs, walls, errors, answers.codes.tolist(), answers.keys.tolist(), strict=True
+        ):
+            seen = self._runs.setdefault(seed, _Seen())
+            seen.wall += wall
+            seen.trainings += self.real.repeats
+            seen.count += 1
+            seen.errors.setdefault(tuple(key), (error, code))
+            if seen.count in self.milestones:
+                ranked = sorted(seen.errors.values(), key=lambda one: one[0])
+                seen.best[str(seen.count)] = [code for _, code in ranked[:MOST_BEST]]
         return answers
 
     def about(self, seed: int) -> dict[str, Any]:
         """What a run's trace keeps; forgotten here, so that another strategy of that seed starts at nothing."""
-        told: dict[str, Any] = {"wall_seconds": self.wall.pop(seed, 0.0), "trainings": self.trainings.pop(seed, 0)}
+        seen = self._runs.pop(seed, _Seen())
+        told: dict[str, Any] = {"wall_seconds": seen.wall, "trainings": seen.trainings}
+        if self.milestones:
+            told["best"] = seen.best
         if self.sharing is not None and self.sharing.status:
             record = self.sharing.status[seed % self.sharing.supernets]
             told["supernet"] = {name: record[name] for name in ("status", "median", "chance", "seconds")}
         return told
+
+
+@dataclass
+class _Seen:
+    """What one run has asked so far; ``errors`` by key, first come first."""
+
+    wall: float = 0.0
+    trainings: int = 0
+    count: int = 0
+    errors: dict[tuple[int, ...], tuple[float, list[int]]] = field(default_factory=dict)
+    best: dict[str, list[list[int]]] = field(default_factory=dict)
 
 
 @contextmanager

@@ -128,6 +128,10 @@ def _make(order: Order, suite: Suite, source: str, out: Path, workers: int, fres
 
         with watching(Path(order.live.folder)):
             _perform_all(order, units, out, workers, missing)
+            if suite.retraining is not None:
+                from suites.retrained import retrain
+
+                retrain(order, suite, out, runs)
     _report(out)
 
 

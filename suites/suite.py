@@ -47,6 +47,27 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Retraining:
+    """What a suite does with the best that its runs have found, where it trains for real (``--real``).
+
+    Attributes:
+        strategies: whose runs.
+        shares: of the budget at which the best are taken, in (0, 1].
+        best: how many of each run.
+        epochs: of the longer training, from scratch.
+        published: rows to stand beside: name, AUC, accuracy.
+        note: about those, for the page.
+    """
+
+    strategies: tuple[str, ...]
+    shares: tuple[float, ...] = (1.0,)
+    best: int = 3
+    epochs: int = 200
+    published: tuple[tuple[str, float, float], ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Suite:
     """A question.
 
@@ -65,6 +86,10 @@ class Suite:
         evidence: writes what the report shows of a task beside its runs; called with the task and the folder
             ``evidence/`` of the output.
         axis: what the report lays runs out along and reads them by: "seconds" of simulated time, or "evaluations".
+        workers: evaluations at once on the simulated clock, where a task does not say.
+        record: "improvements" or "all" evaluations, see ``simulate``.
+        recipe: by which ``--real`` trains where none is named.
+        retraining: of the best that was found, under ``--real``.
         readings: of what a source leaves open, measured: a table for the page, see ``reports.sections.readings``.
     """
 
@@ -82,3 +107,7 @@ class Suite:
     evidence: Callable[[Task, Path], None] | None = None
     axis: str = "seconds"
     readings: Mapping[str, Any] = field(default_factory=dict)
+    workers: int = 1
+    record: str = "improvements"
+    recipe: str = "digits"
+    retraining: Retraining | None = None

@@ -165,7 +165,8 @@ def load_task(order: Order, name: str) -> Task:
             f"no evaluation of {name} fits into {suite.seconds:g} simulated seconds: raise --budget, "
             f"the shortest takes {least:.0f}"
         )
-    return task.within(evaluations=suite.evaluations, seconds=suite.seconds)
+    workers = max(task.workers, suite.workers)
+    return task.within(evaluations=suite.evaluations, seconds=suite.seconds, workers=workers)
 
 
 def perform(order: Order, unit: Unit, out: Path) -> int:
@@ -187,7 +188,7 @@ def perform(order: Order, unit: Unit, out: Path) -> int:
         return 0
     entry = next(entry for entry in suite.entries if entry.name == unit.strategy)
     task = load_task(order, unit.task)
-    traces = simulate_many(task, entry.factory, unit.seeds, name=entry.name)
+    traces = simulate_many(task, entry.factory, unit.seeds, name=entry.name, record=suite.record)
     engine = engine_source()
     for trace, identity in zip(traces, unit.identities, strict=True):
         path = run_path(out, unit.task, entry.name, trace.about["seed"], identity)

@@ -6,12 +6,14 @@ from reports.sections.clocks import clocks
 from reports.sections.curves import curves
 from reports.sections.differences import comparison_tables, forest
 from reports.sections.evidence import evidence, provenance
+from reports.sections.evolution import evolution
 from reports.sections.matrix import matrix
 from reports.sections.methods import methods
 from reports.sections.noise import noise, without_noise
 from reports.sections.power import power
 from reports.sections.ranks import overall
 from reports.sections.readings import readings
+from reports.sections.retrained import retrained
 from reports.sections.targets import targets
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "comparison_tables",
     "curves",
     "evidence",
+    "evolution",
     "forest",
     "matrix",
     "methods",
@@ -29,6 +32,7 @@ __all__ = [
     "power",
     "provenance",
     "readings",
+    "retrained",
     "targets",
     "without_noise",
 ]

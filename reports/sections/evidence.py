@@ -15,6 +15,7 @@ KINDS = {
     "surrogate": "a SURROGATE: a model predicted the validation and test errors; no network was trained for them.",
     "calibrated": "CALIBRATED: generated so that its statistics meet published ones; no network was trained for it.",
     "recorded": "recorded: figures that others measured and published.",
+    "invented": "INVENTED: a formula stands in for training; it shows how searches behave, not what networks are worth.",
     "trained": "real: every network was trained for this page.",
 }
 NOISE = {
@@ -45,7 +46,7 @@ def evidence(results: Results, cells: Sequence[Beside]) -> Section:
         items += [(title, text) for text in _shared(found, len(results.tasks))]
     items += _kinds(cells)
     blocks: list[Block] = []
-    if any(task.provenance.get("kind") in ("surrogate", "calibrated") for task in results.tasks):
+    if any(task.provenance.get("kind") in ("surrogate", "calibrated", "invented") for task in results.tasks):
         blocks.append(
             Text(
                 "This page is a simulation on modelled figures. It says what the study would find if the models were "
