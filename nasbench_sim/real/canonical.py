@@ -10,6 +10,7 @@ from nasbench_sim.spaces.macronas import MacroNAS
 from nasbench_sim.spaces.nasbench101 import NASBench101
 from nasbench_sim.spaces.nasbench201 import NASBench201
 from nasbench_sim.spaces.nasbench_macro import NASBenchMacro
+from nasbench_sim.spaces.part import Part
 from nasbench_sim.spaces.space import Codes, Space
 
 
@@ -20,6 +21,8 @@ def canonical(space: Space, codes: Codes) -> Codes:
     """
     if not len(codes):
         return codes
+    if isinstance(space, Part):
+        return canonical(space.whole, codes)
     if isinstance(space, NASBench101):
         return nasbench101_cells.canonical(codes)
     if isinstance(space, NASBench201) and space.equivalence != "code":

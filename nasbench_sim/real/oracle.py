@@ -20,7 +20,7 @@ from nasbench_sim.real.data import Data
 from nasbench_sim.real.device import Device
 from nasbench_sim.real.feeding import Splits, feed
 from nasbench_sim.real.ledger import Ledger, identity
-from nasbench_sim.real.networks import Shape, network, parameters, size
+from nasbench_sim.real.networks import Shape, network, parameters, size, whole
 from nasbench_sim.real.networks import check as check_shape
 from nasbench_sim.real.recipes import Recipe
 from nasbench_sim.real.training import DONE, train
@@ -94,7 +94,7 @@ class RealOracle:
         self.about: dict[str, object] = {  # what all trainings of this oracle have in common
             "records": RECORDS,
             "space": space.name,
-            "equivalence": getattr(space, "equivalence", ""),
+            "equivalence": getattr(whole(space), "equivalence", ""),
             "data": [data.name, data.fingerprint],
             "size": [data.inputs, data.classes, *network_size],
             "recipe": dict(recipe.described),

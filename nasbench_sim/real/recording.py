@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -255,6 +256,9 @@ def _attributes(recording: Recording, path: Path, rows: int, failed: int) -> dic
         "fidelities": tuple(float(one) for one in recording.fidelities),
         "resumes": bool(recording.fidelities[1:]),
         "split": f"{len(data.train)} train, {len(data.validation)} validate, {len(data.test)} test; {data.about}",
+        "recipe": json.dumps(dict(recipe.described), sort_keys=True),
+        "data_sha256": data.fingerprint,
+        "cells": cells or 0,
         "images": (len(data.train), len(data.validation), len(data.test)),
         "width": width,
         "device": device.name,

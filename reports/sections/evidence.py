@@ -15,7 +15,7 @@ KINDS = {
     "surrogate": "a SURROGATE: a model predicted the validation and test errors; no network was trained for them.",
     "calibrated": "CALIBRATED: generated so that its statistics meet published ones; no network was trained for it.",
     "recorded": "recorded: figures that others measured and published.",
-    "invented": "INVENTED: a formula stands in for training; it shows how searches behave, not what networks are worth.",
+    "invented": "INVENTED: a formula in place of training; it shows how searches behave, not what networks are worth.",
     "trained": "real: every network was trained for this page.",
 }
 NOISE = {

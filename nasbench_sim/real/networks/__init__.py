@@ -22,6 +22,7 @@ from nasbench_sim.spaces.nasbench101 import NASBench101
 from nasbench_sim.spaces.nasbench201 import NASBench201
 from nasbench_sim.spaces.nasbench_macro import NASBenchMacro
 from nasbench_sim.spaces.ofa import OFA
+from nasbench_sim.spaces.part import Part
 from nasbench_sim.spaces.space import Codes, Space
 
 PUBLISHED = {
@@ -74,6 +75,7 @@ def network(space: Space, code: Codes, shape: Shape = Shape()) -> nn.Module:
         raise UserError(f"{code.tolist()} is no configuration of {space.name}")
     check(space, shape)
     width, cells = size(space, shape)
+    space = whole(space)
     inputs, classes = shape.inputs, shape.classes
     if isinstance(space, NASBench101):
         return nasbench101.network(code, inputs, classes, width, cells or 1)
@@ -92,6 +94,7 @@ def network(space: Space, code: Codes, shape: Shape = Shape()) -> nn.Module:
 def size(space: Space, shape: Shape) -> tuple[int, int | None]:
     """Width and number of cells: the shape's, else the space's own, else the published ones."""
     width, cells = PUBLISHED[space.name]
+    space = whole(space)
     if isinstance(space, DARTS):
         width, cells = space.channels, space.layers
     return shape.width or width, None if cells is None else shape.cells or cells
@@ -112,6 +115,11 @@ def check(space: Space, shape: Shape) -> None:
             raise UserError(f"cells {shape.cells}: the codes of {space.name} say themselves how deep a network is")
         if shape.cells < 1:
             raise UserError(f"cells {shape.cells}: it must be at least 1")
+
+
+def whole(space: Space) -> Space:
+    """The space itself, of a part of one."""
+    return space.whole if isinstance(space, Part) else space
 
 
 def parameters(module: nn.Module) -> int:
