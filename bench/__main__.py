@@ -16,8 +16,8 @@ from bench import others
 from bench.show import show
 from nasbench_sim.errors import UserError
 
-PARTS = ("local_search", "lookups", "nasbench101", "runs", "startup", "suite")
-LONG = ("suite",)  # as a user runs it, so it takes as long
+PARTS = ("local_search", "lookups", "nasbench101", "runs", "startup", "suite", "training")
+LONG = ("suite", "training")  # as a user runs it, so it takes as long
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -132,7 +132,7 @@ class Judged(Watched):
 NOTES = (
     "On the table's side an answer is one of the recorded trainings, drawn for each run; on the live side each run "
     "trains for itself. Regret of either side is read off the table's mean test errors.",
-    "Seconds of the table are those of training alone, as its description tells them; live ones have validation and test "
-    "in them.",
+    "Seconds of the table are those of training alone, as its description tells them; live ones have validation and "
+    "test in them.",
     "Strategies of one seed begin at the same configuration on both sides.",
 )
