@@ -1,4 +1,4 @@
-"""Training: networks side by side against one at a time, and a network of ours against one written straight in torch."""
+"""Training: networks side by side against one at a time, and one of ours against one written straight in torch."""
 
 from __future__ import annotations
 
