@@ -1,4 +1,4 @@
-"""Train for real: time networks on a device, record a benchmark of your own, or train super-nets."""
+"""Train for real: time networks on a device, record a benchmark of your own, train super-nets, study curves."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
             "measure": _measure,
             "record": _record,
             "supernet": _supernet,
+            "prestudy": _prestudy,
         }
         return commands[options.command](options)
     except UserError as error:
@@ -51,6 +52,16 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto", help="auto: CUDA if there is any")
         one.add_argument("--threads", help="of the processor, for one network; default: torch's own")
         one.add_argument("--cells-per-stage", help="of the networks; default: as published (record: small)")
+    study = commands.add_parser("prestudy", help="curves of random networks, by space and learning rate")
+    study.add_argument("-o", "--out", type=Path, required=True, help="the file to write, such as curves.json")
+    study.add_argument("--data", default="digits", help="digits, cifar10:DIR, cifar100:DIR, a file.npz, a folder")
+    study.add_argument("--spaces", default="nasbench201,darts", help="comma-separated (nasbench201,darts)")
+    study.add_argument("--rates", default="0.01,0.001,0.0001,0.00001", help="learning rates, comma-separated")
+    study.add_argument("--networks", default="8", help="of each space (8)")
+    study.add_argument("--epochs", default="20", help="of each training (20)")
+    study.add_argument("--recipe", default="medmnist", help="digits, nasbench101, nasbench201, darts or medmnist")
+    study.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto", help="auto: CUDA if there is any")
+    study.add_argument("--threads", help="of the processor; default: torch's own")
     measure.add_argument("--batch", default="256", help="images a pass (256)")
     measure.add_argument("--widths", help="comma-separated; default: as published")
     measure.add_argument("--side", default="32", help="of the images in pixels (32)")
@@ -126,7 +137,7 @@ def _record(options: argparse.Namespace) -> int:
         tuple(_positive(one, "--at") for one in _list(options.at)),
         together if options.together is None else _positive(options.together, "--together"),
     )  # fmt: skip
-    seconds = None if options.hours is None else 3600 * _hours(options.hours)
+    seconds = None if options.hours is None else 3600 * _number(options.hours, "--hours")
     with progress("trainings", len(recording.codes()) * recording.repeats) as advance:
         table, left = record(recording, options.out, seconds=seconds, advance=advance)
     print(f"wrote {table.path}: {len(table):,} configurations. {table.attributes['description']}")
@@ -163,6 +174,34 @@ def _supernet(options: argparse.Namespace) -> int:
             f"{net['seconds']:.1f} s, {1000 * net['proxy_seconds']:.1f} ms a proxy"
             + (f"; Spearman with {told['against'][0]} ({told['against'][1]}) {found}" if found else "")
         )
+    print(f"wrote {options.out}")
+    return 0
+
+
+def _prestudy(options: argparse.Namespace) -> int:
+    from nasbench_sim.real.data import load
+    from nasbench_sim.real.device import device
+    from nasbench_sim.real.networks import SMALL, Shape
+    from nasbench_sim.real.prestudy import prestudy
+    from nasbench_sim.real.recipes import recipe
+
+    data = load(options.data)
+    spaces = {name: named_space(name) for name in _list(options.spaces)}
+    rates = [_number(text, "--rates") for text in _list(options.rates)]
+    if not spaces or not rates:
+        raise UserError("--spaces and --rates need at least one each")
+    count, how = _positive(options.networks, "--networks"), recipe(options.recipe)
+    shapes = {name: (space, Shape(data.inputs, data.classes, *SMALL[space.name])) for name, space in spaces.items()}
+    how = how.with_(epochs=_positive(options.epochs, "--epochs"))
+    with progress("trainings", len(shapes) * len(rates) * count) as advance:
+        groups = prestudy(shapes, rates, count, data, how, device(options.device), options.out, advance)
+    print(f"{'space':<16} {'rate':>8} {'failed':>6} {'error':>7} {'fluctuation':>11}  rank correlation with the end")
+    for one in groups:
+        final = "-" if one["final"] is None else f"{one['final']:.1%}"
+        rough = "-" if one["fluctuation"] is None else f"{one['fluctuation']:.2f}"
+        shown = sorted({e for e in (1, 2, 5, 10, 20, 50, 100) if e < how.epochs})
+        ranks = ", ".join(f"{e} epochs {one['ranking'][e - 1]:.2f}" for e in shown if one["ranking"][e - 1] is not None)
+        print(f"{one['space']:<16} {one['rate']:>8g} {one['failed']:>6} {final:>7} {rough:>11}  {ranks or '-'}")
     print(f"wrote {options.out}")
     return 0
 
@@ -227,13 +266,13 @@ def _positive(text: str, option: str) -> int:
     return value
 
 
-def _hours(text: str) -> float:
+def _number(text: str, option: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = 0.0
     if not 0 < value < 1e6:
-        raise UserError(f"--hours {text}: it must be a number above 0, such as 2 or 0.5")
+        raise UserError(f"{option} {text}: it must be a number above 0, such as 2 or 0.5")
     return value
 
 
