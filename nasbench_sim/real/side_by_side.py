@@ -25,6 +25,7 @@ from nasbench_sim.real.training import (
     EVALUATION_BATCH,
     Outcome,
     Pair,
+    is_memory,
     optimiser,
     seeded,
     set_rate,
@@ -50,10 +51,23 @@ def train_side_by_side(
         checks: epochs after which networks are evaluated on the way; the learning rate goes on as it was.
 
     Returns:
-        Of each network its outcome, whose seconds are its share of what all took together.
+        Of each network its outcome, whose seconds are its share of what all took together.  What does not fit into
+        memory together is trained in halves.
     """
     if space.name == "nasbench201" and len(codes) > 1:
-        return _stacked(space, codes, shape, splits, recipe, device, seed, checks)
+        try:
+            return _stacked(space, codes, shape, splits, recipe, device, seed, checks)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not is_memory(error):
+                raise
+        if device.kind == "cuda":
+            torch.cuda.empty_cache()
+        middle = len(codes) // 2
+        return [
+            one
+            for half in (codes[:middle], codes[middle:])
+            for one in train_side_by_side(space, half, shape, splits, recipe, device, seed, checks)
+        ]
     if device.kind == "cuda" and len(codes) > 1:
         return _on_streams(space, codes, shape, splits, recipe, device, seed, checks)
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -23,6 +24,8 @@ from nasbench_sim.real.recipes import Recipe
 DONE, DIVERGED, NO_MEMORY = "done", "diverged", "out of memory"
 CHECKPOINT_SECONDS = 20.0  # between two checkpoints, at least
 EVALUATION_BATCH = 512
+
+_GENERATOR = threading.Lock()  # torch's generator of weights is one for all threads
 
 Pair = tuple[dict[str, float], dict[str, float]]
 """Figures on the validation and on the test split."""
@@ -55,7 +58,7 @@ class Outcome:
 
 def seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
     """A network with the weights of that seed; torch's global generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
+    with _GENERATOR, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make()
 
@@ -99,13 +102,14 @@ def train(
                 saved = time.monotonic()
         return training.finish()
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if not _is_memory(error):
+        if not is_memory(error):
             raise
         training.release()
         return training.outcome(NO_MEMORY)
 
 
-def _is_memory(error: BaseException) -> bool:
+def is_memory(error: BaseException) -> bool:
+    """Whether an error says that memory has run out."""
     text = str(error).lower()
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
         sign in text for sign in ("out of memory", "can't allocate memory", "not enough memory")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 import os
 
 import numpy as np
@@ -91,6 +92,30 @@ def test_parameters_of_nasbench101_are_those_of_the_published_cells(data):
         matrix = np.array([[int(bit) for bit in line] for line in row["adjacency"].split("/")])
         code = space.code(matrix, [names[letter] for letter in row["ops"]])
         assert parameters(skeleton(space, code)) == int(row["params"])
+
+
+def counted_by_the_benchmark(code) -> int:
+    """Operations as MacroNAS's own counter has them, from the layers of the network themselves."""
+    net, normalised = skeleton(MacroNAS(), code), 0
+
+    def count(_, __, output):
+        nonlocal normalised
+        normalised += output.numel()
+
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.register_forward_hook(count)
+    total = multiply_adds(net, 3, 32)
+    return total + 2 * normalised + (4 * 4 + 1) * 1280 + 1280 * 10
+
+
+def test_normalised_mmacs_of_macronas_are_those_of_the_front(data):
+    front = json.loads(data("macronas_pareto_cifar10.json").read_text())["14"]
+    codes = np.array(front["genotypes"] if "genotypes" in front else front["genotype"], np.uint8)
+    least, most = (round(counted_by_the_benchmark(np.full(14, one, np.uint8)) / 1e6, 2) for one in (0, 2))
+    for place in range(0, len(codes), 9):
+        found = (round(counted_by_the_benchmark(codes[place]) / 1e6, 2) - least) / (most - least)
+        assert 1 - found == pytest.approx(front["fitness"][place][1], abs=1e-6)
 
 
 @every_space

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ import suites
 from nasbench_sim import RandomSearch, UserError, simulate
 from nasbench_sim.real import __main__ as command
 from nasbench_sim.real import recording as real_recording
-from nasbench_sim.real.device import device
+from nasbench_sim.real.device import Device, device
 from nasbench_sim.real.feeding import feed
 from nasbench_sim.real.networks import Shape, network
 from nasbench_sim.real.recording import Recording, record
@@ -83,6 +84,58 @@ def test_one_that_diverges_leaves_the_others_alone(tmp_path):
     assert found[2].validation == {}
     whole = train_side_by_side(SPACE, CODES, SHAPE, splits, small.QUICK, CPU, 0)
     assert found[0].test == whole[0].test
+
+
+def test_what_does_not_fit_together_is_trained_in_halves(tmp_path, monkeypatch):
+    from nasbench_sim.real import side_by_side
+
+    splits, sizes, stacked = feed(small.data(tmp_path), CPU), [], side_by_side._stacked
+
+    def little(space, codes, *rest):
+        sizes.append(len(codes))
+        if len(codes) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return stacked(space, codes, *rest)
+
+    whole = train_side_by_side(SPACE, CODES, SHAPE, splits, small.QUICK, CPU, 0)
+    monkeypatch.setattr(side_by_side, "_stacked", little)
+    found = train_side_by_side(SPACE, CODES, SHAPE, splits, small.QUICK, CPU, 0)
+    assert sizes == [5, 2, 3]
+    assert [one.test["loss"] for one in found] == pytest.approx([one.test["loss"] for one in whole], rel=1e-3)
+
+
+class OnACPU(Device):
+    """Takes the paths of CUDA without one."""
+
+    @property
+    def torch(self):
+        return torch.device("cpu")
+
+    def precision(self):
+        return nullcontext()
+
+    def scaler(self):
+        return torch.amp.GradScaler("cpu", enabled=False)
+
+    def wait(self):
+        pass
+
+
+def test_streams_of_their_own_come_to_the_same(tmp_path, monkeypatch):
+    """The path that other spaces take on CUDA, with streams that do nothing."""
+    fake = OnACPU("cuda", "x", False)
+    monkeypatch.setattr(torch.cuda, "stream", lambda _: nullcontext())
+    monkeypatch.setattr(torch.cuda, "Stream", object)
+    space, shape = MacroNAS(), Shape(1, 2, 2)
+    codes = space.sample(np.random.default_rng(0), 3)
+    before = torch.random.get_rng_state()
+    found = train_side_by_side(space, codes, shape, feed(small.data(tmp_path), fake), small.QUICK, fake, 1)
+    assert torch.equal(before, torch.random.get_rng_state())
+    splits = feed(small.data(tmp_path), CPU)
+    for code, outcome in zip(codes, found, strict=True):
+        alone = train(lambda code=code: network(space, code, shape), splits, small.QUICK, CPU, 1)
+        assert outcome.test["loss"] == pytest.approx(alone.test["loss"], rel=1e-3)
+        assert outcome.seconds > 0
 
 
 def recording(folder, **changes):
