@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -79,7 +80,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     record.add_argument("--batch-size", help="of the recipe")
     record.add_argument("--width", help="channels of the first stage; default: small")
-    record.add_argument("--together", help="networks trained at once; default: 16 on a processor, 256 on CUDA")
+    record.add_argument(
+        "--together", help="networks trained as one; default: 256 on CUDA, where that is faster, else 1"
+    )
+    record.add_argument("--processes", help="that share the work; default: 1 on CUDA, else one per core")
     share.add_argument("--data", default="digits", help="digits, cifar10:DIR, cifar100:DIR, a file.npz, a folder")
     share.add_argument("--variant", default="bns_ft", help="bns_ft, single_k, pro_rata, avg_3 or sk_pr")
     share.add_argument("--supernets", default="1", help="trained with different seeds (1)")
@@ -129,7 +133,10 @@ def _record(options: argparse.Namespace) -> int:
         epochs=None if options.epochs is None else _positive(options.epochs, "--epochs"),
         batch_size=None if options.batch_size is None else _positive(options.batch_size, "--batch-size"),
     )
-    together = 256 if there.kind == "cuda" else 16
+    together = 256 if there.kind == "cuda" else 1
+    processes = 1 if there.kind == "cuda" else os.cpu_count() or 1
+    if options.processes is not None:
+        processes = _positive(options.processes, "--processes")
     recording = Recording(
         space, data, how, Shape(data.inputs, data.classes, width, cells), there,
         None if options.cells == "all" else _positive(options.cells, "--cells"),
@@ -139,7 +146,7 @@ def _record(options: argparse.Namespace) -> int:
     )  # fmt: skip
     seconds = None if options.hours is None else 3600 * _number(options.hours, "--hours")
     with progress("trainings", len(recording.codes()) * recording.repeats) as advance:
-        table, left = record(recording, options.out, seconds=seconds, advance=advance)
+        table, left = record(recording, options.out, seconds=seconds, processes=processes, advance=advance)
     print(f"wrote {table.path}: {len(table):,} configurations. {table.attributes['description']}")
     if left:
         print(f"{left:,} configurations are still to be recorded: the same command goes on from there")

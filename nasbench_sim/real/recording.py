@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import numpy as np
@@ -109,6 +112,7 @@ def record(
     path: Path,
     *,
     seconds: float | None = None,
+    processes: int = 1,
     advance: Callable[[int], None] = lambda _: None,
 ) -> tuple[Table, int]:
     """Train what is still missing, and write the table of all that is there.
@@ -119,6 +123,7 @@ def record(
         recording: what.
         path: of the table.
         seconds: no group is begun after so many seconds of wall-clock; None for no limit.
+        processes: that share the work, one thread each where they are several.
         advance: called with the number of trainings done after each group.
 
     Returns:
@@ -128,30 +133,82 @@ def record(
         UserError: nothing was recorded in time, or the recording cannot be made.
     """
     check(recording.space, recording.shape)
-    if recording.repeats < 1 or recording.together < 1:
-        raise UserError("a recording needs at least one repeat, and one network at a time")
+    if min(recording.repeats, recording.together, processes) < 1:
+        raise UserError("a recording needs at least one repeat, one network at a time and one process")
     codes = recording.codes()
     ledger = Ledger(path.with_suffix(".recorded"))
-    splits: Splits | None = None
-    began = time.monotonic()
+    if processes > 1:
+        _in_processes(recording, path, seconds, processes, advance)
+    else:
+        _share(recording, ledger, codes, seconds, (0, 1), advance)
     found: dict[tuple[int, int], Mapping[str, Any]] = {}
     for repeat, rows in recording.groups(codes):
-        about = recording.about(codes[rows], repeat)
-        key = identity(about)
-        known = ledger.get(key)
-        if known is None and seconds is not None and time.monotonic() - began >= seconds:
-            break
-        if known is None and splits is None:
-            splits = feed(recording.data, recording.device)
-        make = partial(_trained, recording, codes[rows], splits, repeat, about)
-        stored = known or ledger.obtain(key, make)
-        for place in range(rows.start, rows.stop):
-            found[place, repeat] = stored["trainings"][place - rows.start]
-        advance(rows.stop - rows.start)
+        stored = ledger.get(identity(recording.about(codes[rows], repeat)))
+        if stored is not None:
+            for place in range(rows.start, rows.stop):
+                found[place, repeat] = stored["trainings"][place - rows.start]
     whole = [place for place in range(len(codes)) if all((place, r) in found for r in range(recording.repeats))]
     if not whole:
         raise UserError("nothing was recorded in time: give more --hours, or fewer networks --together")
     return _written(recording, path, codes, whole, found), len(codes) - len(whole)
+
+
+def _share(
+    recording: Recording, ledger: Ledger, codes: Codes, seconds: float | None, part: tuple[int, int],
+    advance: Callable[[int], None],
+) -> None:  # fmt: skip
+    """Train the groups of one process, every ``part[1]``-th from ``part[0]`` on, that are not there yet."""
+    splits: Splits | None = None
+    began, parent = time.monotonic(), os.getppid()
+    for number, (repeat, rows) in enumerate(recording.groups(codes)):
+        if number % part[1] != part[0]:
+            continue
+        about = recording.about(codes[rows], repeat)
+        key = identity(about)
+        if ledger.get(key) is None:
+            late = seconds is not None and time.monotonic() - began >= seconds
+            if late or os.getppid() != parent:  # whoever is left alone ends
+                return
+            splits = splits or feed(recording.data, recording.device)
+            ledger.obtain(key, partial(_trained, recording, codes[rows], splits, repeat, about))
+        advance(rows.stop - rows.start)
+
+
+def _in_processes(
+    recording: Recording, path: Path, seconds: float | None, processes: int, advance: Callable[[int], None]
+) -> None:
+    """Share the groups out over processes, which end with this one."""
+    context = get_context("spawn")  # a forked copy of a process with threads may hang
+    done = context.Queue()
+    crew = [
+        context.Process(target=_work, args=(recording, path, seconds, (number, processes), done), daemon=True)
+        for number in range(processes)
+    ]
+    try:
+        for process in crew:
+            process.start()
+        while any(process.is_alive() for process in crew) or not done.empty():
+            try:
+                advance(done.get(timeout=0.2))
+            except Empty:
+                continue
+    finally:
+        for process in crew:
+            process.terminate()
+            process.join()
+    if any(process.exitcode for process in crew):
+        raise UserError("a recording process failed or was killed: finished trainings are kept, start again to go on")
+
+
+def _work(recording: Recording, path: Path, seconds: float | None, part: tuple[int, int], done: Any) -> None:
+    """What one process does."""
+    import signal
+
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the first process ends the others
+    torch.set_num_threads(1)
+    _share(recording, Ledger(path.with_suffix(".recorded")), recording.codes(), seconds, part, done.put)
 
 
 def _trained(

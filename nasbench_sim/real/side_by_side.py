@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -70,10 +71,7 @@ def train_side_by_side(
         ]
     if device.kind == "cuda" and len(codes) > 1:
         return _on_streams(space, codes, shape, splits, recipe, device, seed, checks)
-    return [
-        train(lambda code=code: network(space, code, shape), splits, recipe, device, seed, checks=checks)
-        for code in codes
-    ]
+    return [train(partial(network, space, code, shape), splits, recipe, device, seed, checks=checks) for code in codes]
 
 
 def _on_streams(
@@ -82,7 +80,7 @@ def _on_streams(
 ) -> list[Outcome]:  # fmt: skip
     """A thread and a stream for each, so that a device works on one while another waits for its instructions."""
     # Made one by one beforehand: the generator of weights is one for all threads.
-    nets = [seeded(lambda code=code: network(space, code, shape), seed) for code in codes]
+    nets = [seeded(partial(network, space, code, shape), seed) for code in codes]
 
     def work(net: nn.Module) -> Outcome:
         with torch.cuda.stream(torch.cuda.Stream()):
@@ -103,7 +101,7 @@ def _stacked(
     checks: Collection[int],
 ) -> list[Outcome]:  # fmt: skip
     began = time.perf_counter()
-    nets = [seeded(lambda code=code: network(space, code, shape), seed) for code in codes]
+    nets = [seeded(partial(network, space, code, shape), seed) for code in codes]
     width, cells = size(space, shape)
     net: nn.Module = Together(codes, nets, width, cells or 1).to(device.torch)
     del nets

@@ -52,8 +52,7 @@ def _pair(results: Results, table: Task, trained: Task) -> list[Block]:
         return []
     tau = kendalltau(*zip(*means, strict=True)).statistic if len(means) > 1 else np.nan
     orders = [
-        " < ".join(rows[place][0] for place in np.argsort(column, kind="stable"))  # type: ignore[misc]
-        for column in np.transpose(means)
+        " < ".join(rows[place][0] for place in np.argsort(column, kind="stable")) for column in np.transpose(means)
     ]
     agree = "the same order" if orders[0] == orders[1] else "another order"
     return [

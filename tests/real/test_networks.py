@@ -16,7 +16,7 @@ from nasbench_sim.errors import UserError
 from nasbench_sim.real.networks import PUBLISHED, Shape, network, parameters, skeleton
 from nasbench_sim.spaces.darts import DARTS
 from nasbench_sim.spaces.grid import Grid
-from nasbench_sim.spaces.macronas import MacroNAS
+from nasbench_sim.spaces.macronas import MacroNAS, from_strings
 from nasbench_sim.spaces.nasbench101 import NASBench101
 from nasbench_sim.spaces.nasbench101_cells import OPERATIONS
 from nasbench_sim.spaces.nasbench201 import NASBench201
@@ -111,7 +111,7 @@ def counted_by_the_benchmark(code) -> int:
 
 def test_normalised_mmacs_of_macronas_are_those_of_the_front(data):
     front = json.loads(data("macronas_pareto_cifar10.json").read_text())["14"]
-    codes = np.array(front["genotypes"] if "genotypes" in front else front["genotype"], np.uint8)
+    codes = from_strings(front["genotypes"])
     least, most = (round(counted_by_the_benchmark(np.full(14, one, np.uint8)) / 1e6, 2) for one in (0, 2))
     for place in range(0, len(codes), 9):
         found = (round(counted_by_the_benchmark(codes[place]) / 1e6, 2) - least) / (most - least)

@@ -217,7 +217,8 @@ def test_a_part_of_a_space_keeps_its_neighbours_and_keys():
 
 def test_the_command_records_and_says_what_is_wrong(tmp_path, capsys):
     data, out = small.write(tmp_path / "bars.npz"), tmp_path / "mine.h5"
-    options = ["--data", str(data), "-o", str(out), "--device", "cpu", "--epochs", "1", "--width", "2"]
+    options = ["--data", str(data), "-o", str(out), "--device", "cpu", "--epochs", "1", "--width", "2",
+               "--processes", "1"]  # fmt: skip
     assert command.main(["record", "nasbench201", *options, "--cells", "5", "--repeats", "1"]) == 0
     assert "5 configurations" in capsys.readouterr().out
     assert len(Table.open(out)) == 5
@@ -229,6 +230,7 @@ def test_the_command_records_and_says_what_is_wrong(tmp_path, capsys):
         (["record", "nasbench201", *options, "--cells", "6000"], "5044 configurations"),
         (["record", "nasbench201", *options, "--hours", "0"], "--hours 0"),
         (["record", "nasbench201", *options, "--repeats", "none"], "--repeats none"),
+        (["record", "nasbench201", *options, "--together", "0"], "--together 0"),
         (["measure", "ofa", "-o", str(out), "--device", "cpu"], "cannot be listed"),
         (["measure", "nasbench201", "-o", str(out), "--device", "cpu", "--sample", "3"], "at least 20"),
     ):
@@ -243,3 +245,13 @@ def test_other_spaces_are_recorded_one_after_the_other(tmp_path):
     table, _ = record(given, tmp_path / "m.h5")
     assert table.fidelities.tolist() == [1.0, 2.0]
     assert not np.isnan(table.repeats("bars", "validation", 1.0)).any()
+
+
+def test_processes_share_a_recording(tmp_path):
+    one, _ = record(recording(tmp_path, together=1), tmp_path / "one.h5")
+    counted = []
+    two, left = record(recording(tmp_path, together=1), tmp_path / "two.h5", processes=2, advance=counted.append)
+    assert (left, sum(counted)) == (0, 12)
+    assert (one.codes == two.codes).all()
+    for epochs in (1.0, 2.0):
+        np.testing.assert_array_equal(one.repeats("bars", "test", epochs), two.repeats("bars", "test", epochs))
