@@ -111,7 +111,7 @@ class _Cell(nn.Module):
         made: dict[int, torch.Tensor] = {}
         for node, operation, channels, feeds, from_input in steps:
             wide = channels[self.stack]
-            projected = self._apply(images, node, "input", "input", wide, 1) if from_input else None
+            projected = self._layer(images, node, "input", "input", wide, 1) if from_input else None
             if node == OUTPUT:
                 parts = [made[x] for x in feeds]
                 if not parts:
@@ -122,13 +122,13 @@ class _Cell(nn.Module):
             terms = [made[x][:, :wide] for x in feeds] + ([] if projected is None else [projected])
             total = sum(terms[1:], terms[0])
             if operation == CONV3X3:
-                made[node] = self._apply(total, node, "3", "3", wide, 3)
+                made[node] = self._layer(total, node, "3", "3", wide, 3)
             elif operation == CONV1X1:
-                made[node] = self._apply(total, node, "3" if self.single else "1", "1", wide, 1)
+                made[node] = self._layer(total, node, "3" if self.single else "1", "1", wide, 1)
             else:
                 made[node] = nn.functional.max_pool2d(total, 3, 1, 1)
         raise AssertionError("the output is the last step")
 
-    def _apply(self, images: torch.Tensor, node: int, weights: str, norm: str, wide: int, kernel: int) -> torch.Tensor:
+    def _layer(self, images: torch.Tensor, node: int, weights: str, norm: str, wide: int, kernel: int) -> torch.Tensor:
         found = self.convolutions[f"{node} {weights}"](images, wide, kernel)
         return torch.relu(self.norms[f"{node} {norm}"](found))
