@@ -128,10 +128,10 @@ class RealOracle:
 
     @property
     def size(self) -> int | None:
-        return None if self._index is None else len(self._index)
+        return None if self.index is None else len(self.index)
 
     @cached_property
-    def _index(self) -> RowIndex | None:
+    def index(self) -> RowIndex | None:
         """Numbers of the configurations within the space, where it can be listed."""
         if self._space.size is None or self._space.size > ENUMERABLE or not hasattr(self._space, "enumerate"):
             return None
@@ -167,7 +167,7 @@ class RealOracle:
         n = len(request.codes)
         epochs = self._epochs(request)
         keys = self._space.key(request.codes) if request.keys is None else request.keys
-        rows = None if self._index is None else self._index.rows(keys)
+        rows = None if self.index is None else self.index.rows(keys)
         if rows is not None and n and rows.min() < 0:
             raise UserError(f"configuration {int(np.argmin(rows))} of the request is outside the space of this task")
         found = self.trainings(request.codes, keys, epochs, run, request.repeat)

@@ -84,7 +84,7 @@ class SuperNetOracle(Wrapped):
             if question not in self._known:
                 self._known[question] = float(nets[number].proxies(request.codes[place : place + 1])[0])
             error[place] = 1.0 - self._known[question]
-        index = self.real._index
+        index = self.real.index
         return Observations(
             codes=request.codes,
             keys=keys,
