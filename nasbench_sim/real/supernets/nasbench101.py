@@ -18,7 +18,7 @@ from nasbench_sim.real.networks import Shape
 from nasbench_sim.real.networks.nasbench101 import MOMENTUM
 from nasbench_sim.real.supernets.layers import SharedConvolution, SharedHead, SharedNorm
 from nasbench_sim.spaces.nasbench101 import NASBench101
-from nasbench_sim.spaces.nasbench101_cells import CONV1X1, CONV3X3, EDGE, OUTPUT, canonical
+from nasbench_sim.spaces.nasbench101_cells import CONV1X1, CONV3X3, EDGE, OUTPUT
 from nasbench_sim.spaces.nasbench101_network import vertex_channels
 from nasbench_sim.spaces.space import Codes
 
@@ -75,7 +75,7 @@ class SuperNet(nn.Module):
         return self.head(found)
 
     def _plan(self, content: bytes) -> tuple[Step, ...]:
-        code = canonical(np.frombuffer(content, np.uint8)[None])[0]
+        code = np.frombuffer(content, np.uint8)
         channels = [
             [int(c[0]) for c in vertex_channels(code[None].astype(np.int64), filters)] for filters in self.filters
         ]

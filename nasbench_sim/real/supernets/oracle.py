@@ -78,12 +78,13 @@ class SuperNetOracle(Wrapped):
         keys = self.space.key(request.codes) if request.keys is None else request.keys
         n = len(keys)
         numbers = (np.broadcast_to(np.asarray(run, np.uint64), (n,)) % np.uint64(self.supernets)).tolist()
-        error = np.empty(n)
-        for place, (number, key) in enumerate(zip(numbers, keys.tolist(), strict=True)):
-            question = (number, *key)
-            if question not in self._known:
-                self._known[question] = float(nets[number].proxies(request.codes[place : place + 1])[0])
-            error[place] = 1.0 - self._known[question]
+        questions = [(number, *key) for number, key in zip(numbers, keys.tolist(), strict=True)]
+        fresh = {question: place for place, question in enumerate(questions) if question not in self._known}
+        for number in sorted({question[0] for question in fresh}):
+            places = [place for question, place in fresh.items() if question[0] == number]
+            for place, proxy in zip(places, nets[number].proxies(request.codes[places]).tolist(), strict=True):
+                self._known[questions[place]] = proxy
+        error = np.array([1.0 - self._known[question] for question in questions], np.float64)
         index = self.real.index
         return Observations(
             codes=request.codes,

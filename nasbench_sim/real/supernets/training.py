@@ -143,7 +143,7 @@ def train_supernet(
         checkpoint: file from which an interrupted training goes on, and in which the end is kept.
         every_seconds: between checkpoints, at least.
     """
-    every = canonical(space, space.enumerate())  # type: ignore[attr-defined]
+    every: Codes = space.enumerate()  # type: ignore[attr-defined]  # of equivalent codes the canonical one
     weights = _weights(space, every, variant)
     net = seeded(lambda: supernet(space, shape, variant), seed).to(device.torch, memory_format=device.layout)
     steering = optimiser(recipe, list(net.parameters()))
