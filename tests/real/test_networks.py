@@ -157,5 +157,7 @@ def test_what_cannot_be_built_is_told_in_one_line():
         network(NASBench201(), np.full(6, 9, np.uint8))
     with pytest.raises(UserError, match="even for darts"):
         network(DARTS(), sampled(DARTS(), 1)[0], Shape(width=7))
+    with pytest.raises(UserError, match="over up to 5 nodes"):
+        network(NASBench101(), sampled(NASBench101(), 1)[0], Shape(width=4))
     with pytest.raises(UserError, match="themselves how deep"):
         network(MacroNAS(), np.zeros(14, np.uint8), Shape(cells=2))

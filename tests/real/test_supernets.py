@@ -31,8 +31,11 @@ SMALL = Shape(1, 2, 4, 1)
 SPACES = {"nasbench101": NASBench101("A4"), "nasbench201": NASBench201(), "macronas": MacroNAS()}
 
 
+WIDE = Shape(1, 2, 8, 1)  # a cell of NAS-Bench-101 shares its filters out
+
+
 def shape(space):
-    return Shape(1, 2, 4) if space.name == "macronas" else SMALL
+    return {"macronas": Shape(1, 2, 4), "nasbench101": WIDE}.get(space.name, SMALL)
 
 
 def used(net, code, images) -> int:
@@ -57,12 +60,12 @@ def test_every_architecture_is_in_it(name, variant):
 @pytest.mark.parametrize("subspace", SUBSPACES)
 def test_all_seven_spaces_of_nasbench101_have_one(subspace):
     space = NASBench101(subspace)
-    net = supernet(space, SMALL, "bns_ft")
+    net = supernet(space, WIDE, "bns_ft")
     for code in space.sample(np.random.default_rng(1), 4):
         assert torch.isfinite(net(torch.rand(2, 1, 8, 8), code)).all()
     widest = int(subspace[1]) if subspace[0] == "A" else 1
     # A cell of A_i shares its filters out over i nodes, so no node of its super-net holds more than its part.
-    assert max(net.most[0][1:6]) == -(-4 // widest)
+    assert max(net.most[0][1:6]) == -(-8 // widest)
 
 
 def test_a_path_uses_the_weights_of_the_network_and_no_others():
@@ -134,7 +137,7 @@ def test_it_learns_and_proxies_leave_it_as_it_was(splits):
 
 @pytest.mark.parametrize("variant", VARIANTS[2:])
 def test_every_variant_trains(splits, variant):
-    found = train_supernet(SPACES["nasbench101"], SMALL, splits, QUICK.with_(epochs=1), CPU, variant, 0)
+    found = train_supernet(SPACES["nasbench101"], WIDE, splits, QUICK.with_(epochs=1), CPU, variant, 0)
     assert found.seconds > 0
     assert found.status in (CONVERGED, DID_NOT)
 

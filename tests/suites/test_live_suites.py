@@ -111,7 +111,7 @@ def test_fidelity_refuses_a_table_that_was_not_recorded(capsys, tmp_path):
 
 def test_ws_vs_rs_trains_its_super_net(tmp_path, capsys):
     data, out = small.write(tmp_path / "bars.npz"), tmp_path / "out"
-    options = ("--real", "--data", data, "--epochs", 1, "--width", 2, "--supernet-epochs", 2, "--seeds", 2)
+    options = ("--real", "--data", data, "--epochs", 1, "--width", 8, "--supernet-epochs", 2, "--seeds", 2)
     more = ("--budget", 2, "--tasks", "A4", "--strategies", "RS,RSws", "--set", "proxies=12")
     assert command("ws_vs_rs", "--out", out, *options, *more) == 0
     assert capsys.readouterr().err == ""

@@ -45,6 +45,8 @@ SMALL: Mapping[str, tuple[int, int | None]] = {
 }
 """Width and cells of networks that a processor trains on 8 x 8 digits in a second or two."""
 
+INNER = 5  # nodes of a NAS-Bench-101 cell that may feed its output
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -110,6 +112,8 @@ def check(space: Space, shape: Shape) -> None:
         raise UserError(f"images of {shape.inputs} channels in {shape.classes} classes cannot be told apart")
     if shape.width is not None and (shape.width < 2 or (space.name == "darts" and shape.width % 2)):
         raise UserError(f"width {shape.width}: it must be at least 2, and even for darts")
+    if shape.width is not None and space.name == "nasbench101" and shape.width < INNER:
+        raise UserError(f"width {shape.width}: a nasbench101 cell shares its filters out over up to {INNER} nodes")
     if shape.cells is not None:
         if PUBLISHED[space.name][1] is None:
             raise UserError(f"cells {shape.cells}: the codes of {space.name} say themselves how deep a network is")

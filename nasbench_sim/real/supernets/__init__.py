@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import nn
 
 from nasbench_sim.errors import UserError
-from nasbench_sim.real.networks import Shape
+from nasbench_sim.real.networks import Shape, check
 from nasbench_sim.real.supernets import macronas, nasbench101, nasbench201
 from nasbench_sim.spaces.macronas import MacroNAS
 from nasbench_sim.spaces.nasbench101 import NASBench101
@@ -26,8 +26,10 @@ def supernet(space: Space, shape: Shape, variant: str) -> nn.Module:
     """The super-net of a space, with fresh weights; called with images and a code.
 
     Raises:
-        UserError: a space without super-net, or an unknown variant.
+        UserError: a space without super-net, an unknown variant, or a size that cannot be built.
     """
+    if space.name in SPACES:
+        check(space, shape)
     if variant not in VARIANTS:
         raise UserError(f"unknown variant {variant!r} of super-nets: choose from {', '.join(VARIANTS)}")
     single = variant in ("single_k", "sk_pr")
