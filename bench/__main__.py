@@ -18,9 +18,9 @@ from nasbench_sim.errors import UserError
 
 PARTS = (
     "archive", "bayesian_optimization", "darts", "local_search", "lookups", "nasbench101", "runs", "startup", "suite",
-    "surrogates",
+    "surrogates", "training",
 )  # fmt: skip
-LONG = ("suite",)  # as a user runs it, so it takes as long
+LONG = ("suite", "training")  # as a user runs it, so it takes as long
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -41,7 +41,7 @@ class Timing:
         backward_seconds: ``float64[N, W]``.
         widths: the W numbers of initial filters.
         device: what was measured or modelled.
-        kind: measured or calibrated.
+        kind: measured, calibrated, or fitted to a sample that was measured.
     """
 
     forward_seconds: Floats

@@ -54,6 +54,10 @@ def _generic(
         sections.curves(results, compared),
         *reached,
         *together,
+        *sections.fidelity(results),
+        *sections.evolution(results),
+        *sections.retrained(results),
+        *sections.clocks(results),
     ]
     if compared:
         parts += [

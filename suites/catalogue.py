@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache, partial
@@ -22,10 +22,13 @@ from nasbench_sim.landscapes import FieldOfViewSearch, SixHundred, TrainingMinut
 from nasbench_sim.normalised import normalised
 from nasbench_sim.oracle import Floats, Oracle, Request, Task
 from nasbench_sim.proxy import Bias, WeightSharingOracle
+from nasbench_sim.spaces.darts import DARTS
 from nasbench_sim.spaces.macronas import MacroNAS
 from nasbench_sim.spaces.nasbench101 import SUBSPACES, NASBench101
 from nasbench_sim.spaces.nasbench201 import NASBench201
 from nasbench_sim.spaces.nasbench_macro import NASBenchMacro
+from nasbench_sim.spaces.ofa import OFA
+from nasbench_sim.spaces.part import Part
 from nasbench_sim.spaces.space import Space
 from nasbench_sim.strategies.asha import ASHA
 from nasbench_sim.strategies.bananas import Bananas
@@ -305,7 +308,7 @@ def _of_table(file: str, data_set: str, folder: str | None, options: Mapping[str
         # Genotypes, as the studies of this benchmark search it: 28 neighbours, some of them equal networks.
         space = MacroNAS(dataset=data_set, genotypes=True)
     else:
-        space = NASBenchMacro() if table.space == "nasbench_macro" else configurations_of(table)
+        space = _space_of(table)
     if data_set not in table.data_sets or f"{data_set}/train_seconds" in table.arrays:
         return TabularOracle(space, table, data_set, **options)
     seconds = np.ones((len(table), len(table.fidelities)))
@@ -324,6 +327,24 @@ def _nasbench301(part: str, folder: str | None) -> Answering:
     if part == "ensemble":
         return NASBench301.open(*find_ensembles(folder))
     return Distilled.open(find_distilled(folder))
+
+
+def _space_of(table: Table) -> Space:
+    """The space of networks that a table was recorded of, or the part of it; or the grid that it describes."""
+    equivalence = str(table.attributes.get("equivalence", "none"))
+    chosen = {} if equivalence == "none" else {"equivalence": equivalence}
+    spaces: dict[str, Callable[..., Space]] = {
+        "nasbench101": NASBench101,
+        "nasbench201": NASBench201,
+        "macronas": MacroNAS,
+        "nasbench_macro": NASBenchMacro,
+        "darts": DARTS,
+        "ofa": OFA,
+    }
+    if table.space not in spaces:
+        return configurations_of(table)
+    whole = spaces[table.space](**chosen)
+    return Part.of(whole, table.codes) if table.attributes.get("part") else whole
 
 
 def spearman(subspace: str, variant: str) -> tuple[float, float]:

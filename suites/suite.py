@@ -47,6 +47,27 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Retraining:
+    """What a suite does with the best that its runs have found, where it trains for real (``--real``).
+
+    Attributes:
+        strategies: whose runs.
+        shares: of the budget at which the best are taken, in (0, 1].
+        best: how many of each run.
+        epochs: of the longer training, from scratch.
+        published: rows to stand beside: name, AUC, accuracy.
+        note: about those, for the page.
+    """
+
+    strategies: tuple[str, ...]
+    shares: tuple[float, ...] = (1.0,)
+    best: int = 3
+    epochs: int = 200
+    published: tuple[tuple[str, float, float], ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Suite:
     """A question.
 
@@ -66,7 +87,10 @@ class Suite:
         evidence: writes what the report shows of a task beside its runs; called with the task and the folder
             ``evidence/`` of the output.
         axis: what the report lays runs out along and reads them by: "seconds" of simulated time, or "evaluations".
-        record: "improvements" of the incumbent, or "all" evaluations, where the report needs them.
+        workers: evaluations at once on the simulated clock, where a task does not say.
+        record: "improvements" or "all" evaluations, see ``simulate``.
+        recipe: by which ``--real`` trains where none is named.
+        retraining: of the best that was found, under ``--real``.
         readings: of what a source leaves open, measured: a table for the page, see ``reports.sections.readings``.
         metric: what runs are judged by: "regret", or of several objectives "hypervolume".
         start_sizes: hypervolume by the size of the first archive, measured beforehand: see ``suites.dmls_readings``.
@@ -90,3 +114,6 @@ class Suite:
     readings: Mapping[str, Any] = field(default_factory=dict)
     metric: str = "regret"
     start_sizes: Mapping[str, Any] = field(default_factory=dict)
+    workers: int = 1
+    recipe: str = "digits"
+    retraining: Retraining | None = None

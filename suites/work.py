@@ -16,8 +16,10 @@ from nasbench_sim.errors import UserError
 from nasbench_sim.oracle import Task
 from nasbench_sim.simulate import simulate_many
 from suites.catalogue import nearest
+from suites.live import Live, Watched, live_suite
 from suites.store import engine_source, evidence_mark, run_path
 from suites.suite import Suite
+from suites.timings import with_timing
 
 FOLDER = Path(__file__).parent
 
@@ -35,6 +37,8 @@ class Order:
         seeds: at most so many of each strategy.
         evaluations: replaces the suite's budget.
         seconds: likewise.
+        timing: a timing table to charge trainings by.
+        live: train for real.
     """
 
     suite: str
@@ -45,6 +49,8 @@ class Order:
     seeds: int | None = None
     evaluations: int | None = None
     seconds: float | None = None
+    timing: str | None = None
+    live: Live | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,8 @@ def load(order: Order) -> tuple[Suite, str]:
         raise UserError(f"suite() in {path} fails: {type(error).__name__}: {error}") from error
     if not isinstance(suite, Suite):
         raise UserError(f"suite() in {path} returned a {type(suite).__name__}, not a Suite")
+    if order.live is not None:
+        suite = live_suite(_budgeted(suite, order), order.live, order.timing)
     return _narrowed(suite, order), path.read_text(encoding="utf-8")
 
 
@@ -117,7 +125,9 @@ def _module(path: Path) -> ModuleType:
 def _narrowed(suite: Suite, order: Order) -> Suite:
     tasks = suite.tasks
     if order.tasks:
-        called = {name: {name, name.rsplit("/", 1)[-1]} for name in suite.tasks}
+        # By training, the last part of a name is the data set, the same of all.
+        short = (lambda name: name.split("/")[-2]) if order.live else (lambda name: name.rsplit("/", 1)[-1])
+        called = {name: {name, short(name)} for name in suite.tasks}
         unknown = [name for name in order.tasks if not any(name in parts for parts in called.values())]
         if unknown:
             raise UserError(f"suite {suite.name} has no task {unknown[0]!r}; {nearest(unknown[0], list(suite.tasks))}")
@@ -133,9 +143,13 @@ def _narrowed(suite: Suite, order: Order) -> Suite:
         entries = tuple(replace(entry, seeds=min(entry.seeds, order.seeds)) for entry in entries)
     kept = {entry.name for entry in entries}
     comparisons = tuple(c for c in suite.comparisons if c.reference in kept and c.method in kept)
-    if order.evaluations is not None or order.seconds is not None:
-        suite = replace(suite, evaluations=order.evaluations, seconds=order.seconds, evaluations_of={})
-    return replace(suite, tasks=tasks, entries=entries, comparisons=comparisons)
+    return replace(_budgeted(suite, order), tasks=tasks, entries=entries, comparisons=comparisons)
+
+
+def _budgeted(suite: Suite, order: Order) -> Suite:
+    if order.evaluations is None and order.seconds is None:
+        return suite
+    return replace(suite, evaluations=order.evaluations, seconds=order.seconds, evaluations_of={})
 
 
 @cache
@@ -143,13 +157,17 @@ def load_task(order: Order, name: str) -> Task:
     """A task of the suite under its budget; kept, since a worker meets the same few again and again."""
     suite, _ = load(order)
     task = suite.make_task(name, None if order.tables is None else Path(order.tables))
+    if order.timing is not None and order.live is None:
+        task = with_timing(task, order.timing, order.tables)
     least = getattr(task.oracle, "least_seconds", 0.0)
     if suite.seconds is not None and suite.seconds < least:
         raise UserError(
             f"no evaluation of {name} fits into {suite.seconds:g} simulated seconds: raise --budget, "
             f"the shortest takes {least:.0f}"
         )
-    return task.within(evaluations=suite.evaluations_of.get(name, suite.evaluations), seconds=suite.seconds)
+    workers = max(task.workers, suite.workers)
+    evaluations = suite.evaluations_of.get(name, suite.evaluations)
+    return task.within(evaluations=evaluations, seconds=suite.seconds, workers=workers)
 
 
 def perform(order: Order, unit: Unit, out: Path) -> int:
@@ -176,6 +194,8 @@ def perform(order: Order, unit: Unit, out: Path) -> int:
     for trace, identity in zip(traces, unit.identities, strict=True):
         path = run_path(out, unit.task, entry.name, trace.about["seed"], identity)
         about = {**trace.about, "suite": suite.name, "identity": identity, "engine": engine}
+        if isinstance(task.oracle, Watched):
+            about |= task.oracle.about(trace.about["seed"])
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             replace(trace, about=about).save(path)

@@ -22,6 +22,7 @@ from suites.suite import Comparison, Entry, Suite
 from suites.ws_evidence import write_evidence
 
 EVALUATIONS = 10_000
+PROXIES = 10_000
 READINGS = {
     "order": ("listed", "random"),
     "revisits": ("charged", "remembered"),
@@ -39,6 +40,7 @@ def suite(
     variant: str = "bns_ft",
     noise: str = "mean",
     speed: str = "1",
+    proxies: str = "10000",
 ) -> Suite:
     """The suite under one reading of what its source leaves open.
 
@@ -49,6 +51,7 @@ def suite(
         variant: of super-net training.
         noise: "mean" of the repeats or one "repeat".
         speed: of the device, against the calibrated one.
+        proxies: that a search on the super-net asks for; fewer where it is trained for real.
     """
     chosen = {
         "order": order,
@@ -61,7 +64,12 @@ def suite(
     for name, value in chosen.items():
         if value not in READINGS[name]:
             raise UserError(f"--set {name}={value}: {nearest(value, READINGS[name])}")
+    if not (proxies.isascii() and proxies.isdecimal() and int(proxies) > 0):
+        raise UserError(f"--set proxies={proxies}: it must be a whole number of at least 1")
+    if int(proxies) != PROXIES:
+        chosen["proxies"] = proxies
     greedy = partial(GreedySearch, order=order, revisits=revisits)
+    sharing = WeightSharing if int(proxies) == PROXIES else partial(WeightSharing, proxies=int(proxies))
     shared = SUPERNETS if supernets == "nested" else None
     return Suite(
         name="ws_vs_rs",
@@ -70,10 +78,8 @@ def suite(
         entries=(
             Entry("RS", "random search", RandomSearch, 100),
             Entry("GS", "greedy search", greedy, 100),
-            Entry("RSws", "random search on the proxy, then training", WeightSharing, 25, shared),
-            Entry(
-                "GSws", "greedy search on the proxy, then training", partial(WeightSharing, inner=greedy), 25, shared
-            ),
+            Entry("RSws", "random search on the proxy, then training", sharing, 25, shared),
+            Entry("GSws", "greedy search on the proxy, then training", partial(sharing, inner=greedy), 25, shared),
         ),
         comparisons=tuple(
             Comparison(reference, method, "one-shot") for reference in ("RS", "GS") for method in ("RSws", "GSws")

@@ -26,7 +26,7 @@ What a search sees is the validation error.  A publisher who measured the test e
 name, and nothing is held out; validation arrays must not stand beside it.
 
 Content ``timing`` (seconds of one batch on one device): ``codes [N, d]``, ``forward_seconds [N, W]``,
-``backward_seconds [N, W]``.
+``backward_seconds [N, W]``.  Of kind ``fitted``, some rows were measured and a model gives the others.
 
 An array that covers other fidelities than the table lists them in its own attribute ``fidelities``; ``unit``
 names its unit where that is not evident.  An array with the attribute ``decimals`` is stored as unsigned
@@ -51,7 +51,7 @@ Attribute = str | bool | int | float | tuple[str, ...] | tuple[int, ...] | tuple
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "benchmark": ("measured", "surrogate", "calibrated", "recorded"),
-    "timing": ("measured", "calibrated"),
+    "timing": ("measured", "calibrated", "fitted"),
 }
 
 _COMMON = ("schema_version", "content", "name", "title", "description", "space", "kind", "licence", "source",

@@ -17,8 +17,10 @@ KINDS = {
     "training gave; published figures come from other models, so this is another oracle.",
     "calibrated": "CALIBRATED: generated so that its statistics meet published ones; no network was trained for it.",
     "recorded": "recorded: figures that others measured and published.",
+    "invented": "INVENTED: a formula in place of training; it shows how searches behave, not what networks are worth.",
+    "trained": "real: every network was trained for this page.",
 }
-MODELLED = ("surrogate", "surrogate of a surrogate", "calibrated")
+MODELLED = ("surrogate", "surrogate of a surrogate", "calibrated", "invented")
 NOISE = {
     "mean": "Every answer is the mean over the table's repeats",
     "repeat": "Every answer is one repeat, drawn for each run",

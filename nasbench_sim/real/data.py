@@ -1,0 +1,303 @@
+"""Data sets of images, by name: digits, MedMNIST files, CIFAR in its binary format, folders of images, any ``.npz``.
+
+Nothing is downloaded.  The test split is never used for training or choosing, and what has no validation split of its
+own gives up a fifth of its training images, the same ones every time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nasbench_sim.errors import UserError
+from nasbench_sim.randomness import stream
+
+HELP = (
+    "digits; cifar10:DIR or cifar100:DIR (the published binary version); the path of an .npz file (MedMNIST's, or with "
+    "arrays images and labels); or the path of a folder with one folder of images per class"
+)
+VALIDATION, TEST = 0.2, 0.2  # of all images, where a data set brings no split of its own
+SIDE = 32  # to which images of a folder are scaled where their sizes differ
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images ``[n, c, h, w]`` in the type of their file, and classes ``int64[n]``."""
+
+    images: npt.NDArray[Any]
+    labels: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set of images with one class each.
+
+    Attributes:
+        name: short, as in tasks and tables.
+        train: to learn from.
+        validation: what a search sees.
+        test: what a report shows.
+        classes: how many there are.
+        about: how it was split, in words.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    classes: int
+    about: str
+
+    @property
+    def inputs(self) -> int:
+        """Channels of an image."""
+        return int(self.train.images.shape[1])
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 (hexadecimal) of all images and labels."""
+        digest = hashlib.sha256()
+        for split in (self.train, self.validation, self.test):
+            for array in (split.images, split.labels):
+                digest.update(f"{array.dtype.str}{array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+def load(name: str = "digits") -> Data:
+    """A data set by name, see ``HELP``.
+
+    Raises:
+        UserError: an unknown name, or a file that is missing, damaged, or not of the form it should have.
+    """
+    if name == "digits":
+        return digits()
+    family, colon, place = name.partition(":")
+    if colon and family in _FAMILIES:
+        return _FAMILIES[family](Path(place))
+    path = Path(name)
+    if path.suffix == ".npz":
+        return npz(path)
+    if path.is_dir():
+        return folder(path)
+    raise UserError(f"no data set {name!r}; --data takes {HELP}")
+
+
+def digits() -> Data:
+    """1,797 images of handwritten digits, 8 x 8, which come with scikit-learn (Alpaydin and Kaynak 1998, UCI)."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise UserError("the digits need scikit-learn: pip install 'nasbench-sim[real]'") from error
+    found = load_digits()
+    images = found.images.astype(np.uint8)[:, None]
+    return _split("digits", images, found.target.astype(np.int64), "of scikit-learn's digits", shuffled=True)
+
+
+def npz(path: Path) -> Data:
+    """A file of MedMNIST (``train_images``, ``val_images``, ...), of Keras (``x_train``, ...) or of one's own.
+
+    Raises:
+        UserError: missing, damaged, with pickled objects, without the arrays, or with several labels an image.
+    """
+    try:
+        # Opened here, since numpy leaves a file open that it cannot read.
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except FileNotFoundError as error:
+        raise UserError(f"there is no data file {path}") from error
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise UserError(f"{path} cannot be read as .npz without pickled objects: it is damaged or unsafe") from error
+    except Exception as error:  # zipfile and zlib have errors of their own
+        raise UserError(f"{path} is damaged ({type(error).__name__}): get it again") from error
+    for keys in (
+        {"train": ("train_images", "train_labels"), "val": ("val_images", "val_labels"),
+         "test": ("test_images", "test_labels")},
+        {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")},
+        {"all": ("images", "labels")},
+    ):  # fmt: skip
+        if all(key in arrays for pair in keys.values() for key in pair):
+            return _from_parts(path, {part: (arrays[a], arrays[b]) for part, (a, b) in keys.items()})
+    raise UserError(
+        f"{path} holds {', '.join(arrays) or 'nothing'}: it needs images and labels, or MedMNIST's train_images, "
+        "train_labels, val_images, ..."
+    )
+
+
+def _from_parts(path: Path, parts: Mapping[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]]) -> Data:
+    splits = {part: Split(_images(path, images), _labels(path, labels, len(images)))
+              for part, (images, labels) in parts.items()}  # fmt: skip
+    name = path.stem
+    if "all" in splits:
+        return _split(name, splits["all"].images, splits["all"].labels, f"of {path.name}", shuffled=True)
+    if "val" in splits:
+        return _checked(name, splits["train"], splits["val"], splits["test"], "as its publisher split it", path)
+    train, validation = _held_out(name, splits["train"])
+    return _checked(name, train, validation, splits["test"], "a fifth of its training images validate", path)
+
+
+def cifar(path: Path, classes: int) -> Data:
+    """CIFAR-10 or CIFAR-100 in the binary version of its publisher; the Python version is pickled and not read.
+
+    Raises:
+        UserError: files missing, or not of the published length.
+    """
+    name = f"cifar{classes}"
+    parts = (
+        ([f"data_batch_{number}.bin" for number in range(1, 6)], ["test_batch.bin"], 1)
+        if classes == 10
+        else (["train.bin"], ["test.bin"], 2)
+    )
+    train, test = (Split(*_joined([_records(path / file, parts[2], classes) for file in files])) for files in parts[:2])
+    train, validation = _held_out(name, train)
+    return _checked(name, train, validation, test, "a fifth of its training images validate", path)
+
+
+def _records(path: Path, labels: int, classes: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Records of labels (the last one counts) and 3 x 32 x 32 bytes."""
+    try:
+        content = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        hint = f"; download the binary version of CIFAR-{classes} (cifar-{classes}-binary.tar.gz) and unpack it there"
+        raise UserError(f"cannot read {path}: {error.strerror}{hint}") from error
+    length = labels + 3 * 32 * 32
+    if not len(content) or len(content) % length:
+        raise UserError(f"{path} is not of CIFAR's binary version: its length is no multiple of {length} bytes")
+    records = content.reshape(-1, length)
+    if records[:, labels - 1].max() >= classes:
+        raise UserError(f"{path} holds a label of {records[:, labels - 1].max()}: it is not of CIFAR-{classes}")
+    return records[:, labels:].reshape(-1, 3, 32, 32), records[:, labels - 1].astype(np.int64)
+
+
+def _joined(parts: list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]]) -> tuple[Any, Any]:
+    images, labels = zip(*parts, strict=True)
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def folder(path: Path) -> Data:
+    """A folder per class, or ``train``, ``test`` and perhaps ``val`` with a folder per class each.
+
+    Images are read as RGB, or as grey where all are; where their sizes differ they are scaled to 32 x 32.
+
+    Raises:
+        UserError: no classes, one that a split lacks images of, an unreadable image, or Pillow is missing.
+    """
+    inside = {one.name for one in path.iterdir() if one.is_dir()}
+    if {"train", "test"} <= inside:
+        classes = _classes(path / "train")
+        read = {part: _files(path / part, classes) for part in ("train", "val", "test") if part in inside}
+        loaded = _loaded([file for files, _ in read.values() for file in files])
+        ends = np.cumsum([len(files) for files, _ in read.values()])[:-1]
+        splits = {
+            part: Split(images, labels)
+            for part, images, (_, labels) in zip(read, np.split(loaded, ends), read.values(), strict=True)
+        }
+        if "val" in splits:
+            return _checked(path.name, splits["train"], splits["val"], splits["test"], "as its folders split it", path)
+        train, validation = _held_out(path.name, splits["train"])
+        return _checked(path.name, train, validation, splits["test"], "a fifth of its training images validate", path)
+    files, labels = _files(path, _classes(path))
+    return _split(path.name, _loaded(files), labels, f"of the folder {path.name}", shuffled=True)
+
+
+def _classes(path: Path) -> list[str]:
+    found = sorted(one.name for one in path.iterdir() if one.is_dir())
+    if len(found) < 2:
+        raise UserError(f"{path} holds {len(found)} folders: a data set needs one folder per class, at least two")
+    return found
+
+
+def _files(path: Path, classes: list[str]) -> tuple[list[Path], npt.NDArray[np.int64]]:
+    files: list[Path] = []
+    labels: list[int] = []
+    for number, name in enumerate(classes):
+        here = sorted(one for one in (path / name).glob("*") if one.is_file() and not one.name.startswith("."))
+        if not here:
+            raise UserError(f"{path / name} holds no image")
+        files += here
+        labels += [number] * len(here)
+    return files, np.array(labels, np.int64)
+
+
+def _loaded(files: list[Path]) -> npt.NDArray[np.uint8]:
+    """``uint8[n, c, h, w]``."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise UserError("folders of images need Pillow: pip install 'nasbench-sim[real]'") from error
+    images = []
+    for file in files:
+        try:
+            with Image.open(file) as image:
+                images.append(image.convert("L" if image.mode in ("1", "L", "I;16") else "RGB"))
+        except Exception as error:  # Pillow raises many
+            raise UserError(f"{file} is no image that can be read: remove it, or convert it to PNG") from error
+    grey = all(image.mode == "L" for image in images)
+    if len({image.size for image in images}) > 1:
+        images = [image.resize((SIDE, SIDE), Image.Resampling.BILINEAR) for image in images]
+    arrays = np.stack([np.asarray(image if grey else image.convert("RGB"), np.uint8) for image in images])
+    return arrays[:, None] if grey else arrays.transpose(0, 3, 1, 2)
+
+
+def _images(path: Path, images: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """``[n, c, h, w]`` from images with channels last, first or without any."""
+    if images.dtype.kind not in "uif" or images.ndim not in (3, 4) or 0 in images.shape:
+        raise UserError(f"{path}: images are numbers [n, h, w] or [n, h, w, c], not {images.dtype}{list(images.shape)}")
+    if images.dtype.kind == "f" and not np.isfinite(images).all():
+        raise UserError(f"{path}: an image holds a value that is no number")
+    if images.ndim == 3:
+        return images[:, None]
+    return images.transpose(0, 3, 1, 2) if images.shape[3] in (1, 3, 4) else images
+
+
+def _labels(path: Path, labels: npt.NDArray[Any], n: int) -> npt.NDArray[np.int64]:
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise UserError(f"{path}: labels are one class an image, [n] or [n, 1], not {list(labels.shape)}")
+    if len(labels) != n or labels.dtype.kind not in "ui" or labels.min() < 0:
+        raise UserError(f"{path}: labels are {n} classes counted from 0, not {labels.dtype}[{len(labels)}]")
+    return labels.astype(np.int64)
+
+
+def _split(name: str, images: npt.NDArray[Any], labels: npt.NDArray[np.int64], of: str, shuffled: bool) -> Data:
+    """Three fifths, a fifth and a fifth."""
+    order = stream(0, "split", name).permutation(len(labels)) if shuffled else np.arange(len(labels))
+    tests, validations = int(TEST * len(order)), int(VALIDATION * len(order))
+    parts = np.split(order, [tests, tests + validations])
+    test, validation, train = (Split(images[np.sort(part)], labels[np.sort(part)]) for part in parts)
+    return _checked(name, train, validation, test, f"three fifths, a fifth and a fifth {of}", Path(name))
+
+
+def _held_out(name: str, train: Split) -> tuple[Split, Split]:
+    order = stream(0, "split", name).permutation(len(train))
+    held = np.sort(order[: int(VALIDATION * len(order))])
+    kept = np.sort(order[len(held) :])
+    return Split(train.images[kept], train.labels[kept]), Split(train.images[held], train.labels[held])
+
+
+def _checked(name: str, train: Split, validation: Split, test: Split, about: str, path: Path) -> Data:
+    splits = (train, validation, test)
+    if min(map(len, splits)) == 0:
+        raise UserError(f"{path}: {min(map(len, splits))} images are left for one of the splits; it needs more images")
+    if len({split.images.shape[1:] for split in splits}) > 1:
+        raise UserError(f"{path}: training, validation and test images differ in shape")
+    classes = int(train.labels.max()) + 1
+    if max(int(split.labels.max()) for split in splits) >= classes or classes < 2:
+        raise UserError(f"{path}: its training images show {classes} classes; other splits show others")
+    return Data(name, train, validation, test, classes, about)
+
+
+_FAMILIES: Mapping[str, Callable[[Path], Data]] = {
+    "cifar10": lambda path: cifar(path, 10),
+    "cifar100": lambda path: cifar(path, 100),
+}

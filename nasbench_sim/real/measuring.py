@@ -1,0 +1,160 @@
+"""A timing table from measured passes: ``python -m nasbench_sim.real measure SPACE``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from nasbench_sim.errors import UserError
+from nasbench_sim.randomness import stream
+from nasbench_sim.real.device import Device
+from nasbench_sim.real.ledger import Ledger, identity
+from nasbench_sim.real.networks import PUBLISHED, Shape, network
+from nasbench_sim.real.passes import measure
+from nasbench_sim.real.timing_model import Fit, fit, work
+from nasbench_sim.real.training import seeded
+from nasbench_sim.spaces.space import Codes, Space
+from nasbench_sim.tabular.table import Table, write_table
+
+LEAST_SAMPLE = 20  # cells behind a model
+
+
+def measure_space(
+    space: Space,
+    device: Device,
+    path: Path,
+    *,
+    widths: Sequence[int],
+    cells: int | None = None,
+    batch: int = 256,
+    side: int = 32,
+    inputs: int = 3,
+    classes: int = 10,
+    sample: int | None = 200,
+    repeats: int = 3,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Table:
+    """Measure a sample of a space, fit a model to it, and write the timing table of all of it.
+
+    Measured passes are kept beside the table, so that the same command goes on where it was stopped.
+
+    Args:
+        space: that can be listed.
+        device: to time.
+        path: of the table.
+        widths: channels of the first stage; one column each.
+        cells: per stack or stage; None as published.
+        batch: images a pass.
+        side: of the images, pixels.
+        inputs: channels of the images.
+        classes: to tell apart.
+        sample: how many configurations are measured; None for all, and then there is no model.
+        repeats: of each measurement.
+        advance: called with 1 after each measurement.
+
+    Raises:
+        UserError: a space that cannot be listed, too small a sample, or a batch that does not fit into memory.
+    """
+    every = getattr(space, "enumerate", None)
+    if every is None:
+        work(space, np.empty((0, space.dimension), space.dtype), widths[0])
+    codes: Codes = every()  # type: ignore[misc]
+    count = len(codes) if sample is None else min(sample, len(codes))
+    if count < min(LEAST_SAMPLE, len(codes)):
+        raise UserError(f"a sample of {count} is too small for a model: measure at least {LEAST_SAMPLE}")
+    rows = np.sort(stream(0, "measured", space.name).permutation(len(codes))[:count])
+    ledger = Ledger(path.with_suffix(".measured"))
+    forward, backward = np.empty((2, len(codes), len(widths)))
+    fits: list[Fit] = []
+    spreads: list[float] = []
+    for column, width in enumerate(widths):
+        shape = Shape(inputs, classes, width, cells)
+        found = []
+        for row in rows:
+            found.append(_measured(ledger, space, codes[row], shape, batch, side, device, repeats))
+            advance(1)
+        spreads += [one["spread"] for one in found]
+        for seconds, name in ((forward, "forward"), (backward, "backward")):
+            measured = np.array([one[name] for one in found])
+            if count < len(codes):
+                model = fit(work(space, codes[rows], width), measured)
+                seconds[:, column] = model(work(space, codes, width))
+                fits.append(model)
+            seconds[rows, column] = measured
+    attributes = _attributes(space, device, path, widths, batch, side, inputs, classes, count, repeats, spreads, fits)
+    arrays = {"codes": codes, "forward_seconds": forward, "backward_seconds": backward}
+    microseconds = {"decimals": 6}
+    storage = {"forward_seconds": microseconds, "backward_seconds": microseconds}
+    return write_table(path, attributes, arrays, storage=storage, keys=space.key(codes))
+
+
+def _measured(
+    ledger: Ledger, space: Space, code: Codes, shape: Shape, batch: int, side: int, device: Device, repeats: int
+) -> Mapping[str, Any]:
+    about = {
+        "space": space.name, "code": code.tolist(), "shape": [shape.inputs, shape.classes, shape.width, shape.cells],
+        "batch": batch, "side": side, "device": [device.kind, device.name, device.mixed], "repeats": repeats,
+        "torch": version("torch"),
+    }  # fmt: skip
+
+    def make(_: Path) -> Mapping[str, Any]:
+        try:
+            net = seeded(lambda: network(space, code, shape), 0)
+            net = net.to(device.torch, memory_format=device.layout)
+            generator = torch.Generator().manual_seed(0)
+            images = torch.randn(batch, shape.inputs, side, side, generator=generator)
+            labels = torch.randint(shape.classes, (batch,), generator=generator).to(device.torch)
+            images = images.to(device.torch).contiguous(memory_format=device.layout)
+            found = measure(net, images, labels, device, repeats)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise UserError(f"a batch of {batch} does not fit into memory: use a smaller --batch") from error
+        return {"about": about, "forward": found.forward, "backward": found.backward, "spread": found.spread}
+
+    return ledger.obtain(identity(about), make)
+
+
+def _attributes(
+    space: Space, device: Device, path: Path, widths: Sequence[int], batch: int, side: int, inputs: int, classes: int,
+    count: int, repeats: int, spreads: Sequence[float], fits: Sequence[Fit],
+) -> dict[str, object]:  # fmt: skip
+    precision = "16 bits" if device.mixed else "32 bits"
+    told = (
+        f"{count} configurations measured: one batch of {batch} images of {side} x {side} in {inputs} channels and "
+        f"{classes} classes, {precision}, median of {repeats} repeats after warm-up; the spread between repeats is "
+        f"{np.median(spreads):.1%} in the median and {np.quantile(spreads, 0.95):.1%} at the 95% quantile."
+    )
+    attributes: dict[str, object] = {
+        "content": "timing",
+        "name": path.stem,
+        "title": f"Seconds of one batch of {space.name} networks on {device.name}",
+        "space": space.name,
+        "kind": "measured",
+        "licence": "CC0-1.0",
+        "source": "measured by python -m nasbench_sim.real measure",
+        "created_by": "python -m nasbench_sim.real measure",
+        "device": device.name,
+        "batch_size": batch,
+        "widths": tuple(widths),
+        "measured": count,
+        "spread": float(np.median(spreads)),
+        "torch": version("torch"),
+    }
+    if fits:
+        off, worst = max(one.error for one in fits), max(one.worst for one in fits)
+        told += (
+            " All others come from a linear model with non-negative prices, whose relative error for cells that it "
+            f"did not see is {off:.1%} in the median and {worst:.1%} at the 95% quantile."
+        )
+        attributes |= {"kind": "fitted", "held_out_error": off, "held_out_error_95": worst}
+    return {**attributes, "description": told}
+
+
+def published_widths(space: Space) -> tuple[int, ...]:
+    """Of stand-alone networks; of NAS-Bench-101 also of its super-nets."""
+    width = PUBLISHED[space.name][0]
+    return (width, 16) if space.name == "nasbench101" else (width,)

@@ -1,0 +1,323 @@
+"""Record a benchmark of one's own: ``python -m nasbench_sim.real record SPACE --data D``."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+import numpy as np
+
+from nasbench_sim.errors import UserError
+from nasbench_sim.randomness import stream
+from nasbench_sim.real.data import Data
+from nasbench_sim.real.device import Device
+from nasbench_sim.real.feeding import Splits, feed
+from nasbench_sim.real.ledger import Ledger, identity
+from nasbench_sim.real.networks import Shape, check, parameters, size, skeleton
+from nasbench_sim.real.recipes import Recipe
+from nasbench_sim.real.side_by_side import train_side_by_side
+from nasbench_sim.real.training import DONE
+from nasbench_sim.spaces.space import Codes, Space
+from nasbench_sim.tabular.table import Table, write_table
+
+SEED = 0  # of the order in which configurations are recorded
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is to be recorded.
+
+    Attributes:
+        space: that can be listed, or sampled from.
+        data: to train on.
+        recipe: how; its epochs are the longest fidelity.
+        shape: of the networks.
+        device: where.
+        cells: how many configurations, drawn uniformly; None for all.
+        repeats: trainings of each.
+        epochs: fidelities below the recipe's epochs at which networks are evaluated on the way.
+        together: how many networks are trained at once.
+    """
+
+    space: Space
+    data: Data
+    recipe: Recipe
+    shape: Shape
+    device: Device
+    cells: int | None
+    repeats: int
+    epochs: tuple[int, ...]
+    together: int
+
+    @property
+    def fidelities(self) -> tuple[int, ...]:
+        """Epochs, increasing."""
+        return (*sorted({one for one in self.epochs if one < self.recipe.epochs}), self.recipe.epochs)
+
+    def codes(self) -> Codes:
+        """The configurations in the order in which they are recorded: any first n of them are a uniform sample.
+
+        Raises:
+            UserError: more than there are, or all of a space that cannot be listed.
+        """
+        every = getattr(self.space, "enumerate", None)
+        if every is None:
+            if self.cells is None:
+                raise UserError(f"{self.space.name} cannot be listed, so not all of it be recorded: give --cells N")
+            return self.space.sample(stream(SEED, "recorded", self.space.name), self.cells)
+        codes: Codes = every()
+        codes = codes[stream(SEED, "recorded", self.space.name).permutation(len(codes))]
+        if self.cells is not None and self.cells > len(codes):
+            raise UserError(f"{self.space.name} has {len(codes)} configurations, so {self.cells} cannot be recorded")
+        return codes[: self.cells]
+
+    def groups(self, codes: Codes) -> Iterator[tuple[int, slice]]:
+        """Repeat and rows of each group that is trained at once.
+
+        All repeats of the first configurations come before the next ones, so that a recording which is stopped holds
+        whole rows.
+        """
+        for start in range(0, len(codes), self.together):
+            for repeat in range(self.repeats):
+                yield repeat, slice(start, min(start + self.together, len(codes)))
+
+    def about(self, codes: Codes, repeat: int) -> dict[str, object]:
+        """What a group's trainings are."""
+        recipe = dict(self.recipe.described)
+        return {
+            "recording": 1,
+            "space": [self.space.name, getattr(self.space, "equivalence", "")],
+            "data": [self.data.name, self.data.fingerprint],
+            "size": [self.shape.inputs, self.shape.classes, *size(self.space, self.shape)],
+            "recipe": recipe,
+            "fidelities": list(self.fidelities),
+            "device": [self.device.kind, self.device.mixed],
+            "torch": version("torch"),
+            "codes": codes.tolist(),
+            "repeat": repeat,
+        }
+
+
+def record(
+    recording: Recording,
+    path: Path,
+    *,
+    seconds: float | None = None,
+    processes: int = 1,
+    advance: Callable[[int], None] = lambda _: None,
+) -> tuple[Table, int]:
+    """Train what is still missing, and write the table of all that is there.
+
+    Groups are kept beside the table as they come, so that the same command goes on where it was stopped.
+
+    Args:
+        recording: what.
+        path: of the table.
+        seconds: no group is begun after so many seconds of wall-clock; None for no limit.
+        processes: that share the work, one thread each where they are several.
+        advance: called with the number of trainings done after each group.
+
+    Returns:
+        The table, and how many configurations are still to be recorded.
+
+    Raises:
+        UserError: nothing was recorded in time, or the recording cannot be made.
+    """
+    check(recording.space, recording.shape)
+    if min(recording.repeats, recording.together, processes) < 1:
+        raise UserError("a recording needs at least one repeat, one network at a time and one process")
+    codes = recording.codes()
+    ledger = Ledger(path.with_suffix(".recorded"))
+    if processes > 1:
+        _in_processes(recording, path, seconds, processes, advance)
+    else:
+        _share(recording, ledger, codes, seconds, (0, 1), advance)
+    found: dict[tuple[int, int], Mapping[str, Any]] = {}
+    for repeat, rows in recording.groups(codes):
+        stored = ledger.get(identity(recording.about(codes[rows], repeat)))
+        if stored is not None:
+            for place in range(rows.start, rows.stop):
+                found[place, repeat] = stored["trainings"][place - rows.start]
+    whole = [place for place in range(len(codes)) if all((place, r) in found for r in range(recording.repeats))]
+    if not whole:
+        raise UserError("nothing was recorded in time: give more --hours, or fewer networks --together")
+    return _written(recording, path, codes, whole, found), len(codes) - len(whole)
+
+
+def _share(
+    recording: Recording, ledger: Ledger, codes: Codes, seconds: float | None, part: tuple[int, int],
+    advance: Callable[[int], None],
+) -> None:  # fmt: skip
+    """Train the groups of one process, every ``part[1]``-th from ``part[0]`` on, that are not there yet."""
+    splits: Splits | None = None
+    began, parent = time.monotonic(), os.getppid()
+    for number, (repeat, rows) in enumerate(recording.groups(codes)):
+        if number % part[1] != part[0]:
+            continue
+        about = recording.about(codes[rows], repeat)
+        key = identity(about)
+        if ledger.get(key) is None:
+            late = seconds is not None and time.monotonic() - began >= seconds
+            if late or os.getppid() != parent:  # whoever is left alone ends
+                return
+            splits = splits or feed(recording.data, recording.device)
+            ledger.obtain(key, partial(_trained, recording, codes[rows], splits, repeat, about))
+        advance(rows.stop - rows.start)
+
+
+def _in_processes(
+    recording: Recording, path: Path, seconds: float | None, processes: int, advance: Callable[[int], None]
+) -> None:
+    """Share the groups out over processes, which end with this one."""
+    context = get_context("spawn")  # a forked copy of a process with threads may hang
+    done = context.Queue()
+    crew = [
+        context.Process(target=_work, args=(recording, path, seconds, (number, processes), done), daemon=True)
+        for number in range(processes)
+    ]
+    try:
+        for process in crew:
+            process.start()
+        while any(process.is_alive() for process in crew) or not done.empty():
+            try:
+                advance(done.get(timeout=0.2))
+            except Empty:
+                continue
+    finally:
+        for process in crew:
+            process.terminate()
+            process.join()
+    if any(process.exitcode for process in crew):
+        raise UserError("a recording process failed or was killed: finished trainings are kept, start again to go on")
+
+
+def _work(recording: Recording, path: Path, seconds: float | None, part: tuple[int, int], done: Any) -> None:
+    """What one process does."""
+    import signal
+
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the first process ends the others
+    torch.set_num_threads(1)
+    _share(recording, Ledger(path.with_suffix(".recorded")), recording.codes(), seconds, part, done.put)
+
+
+def _trained(
+    recording: Recording, codes: Codes, splits: Splits | None, repeat: int, about: Mapping[str, object], _: Path
+) -> Mapping[str, Any]:
+    """The trainings of a group, as they are stored."""
+    assert splits is not None
+    outcomes = train_side_by_side(
+        recording.space, codes, recording.shape, splits, recording.recipe, recording.device, repeat,
+        recording.fidelities[:-1],
+    )  # fmt: skip
+    trainings = []
+    for outcome in outcomes:
+        figures = {
+            str(epochs): {"validation": validation, "test": test}
+            for epochs, (validation, test) in outcome.checks.items()
+        }
+        if outcome.status == DONE:
+            figures[str(recording.recipe.epochs)] = {"validation": outcome.validation, "test": outcome.test}
+        trainings.append(
+            {
+                "status": outcome.status,
+                "epochs": outcome.epochs,
+                "seconds": outcome.seconds,
+                "evaluation_seconds": outcome.evaluation_seconds,
+                "figures": figures,
+            }
+        )
+    return {"about": about, "trainings": trainings, "device": recording.device.name}
+
+
+def _written(
+    recording: Recording, path: Path, codes: Codes, whole: Sequence[int], found: Mapping[tuple[int, int], Any]
+) -> Table:
+    space, data, fidelities = recording.space, recording.data, recording.fidelities
+    shape = (len(whole), len(fidelities), recording.repeats)
+    validation, test, seconds = (np.full(shape, np.nan) for _ in range(3))
+    failed = 0
+    for row, place in enumerate(whole):
+        for repeat in range(recording.repeats):
+            one = found[place, repeat]
+            failed += one["status"] != DONE
+            for column, epochs in enumerate(fidelities):
+                figures = one["figures"].get(str(epochs))
+                if figures is not None:
+                    validation[row, column, repeat] = figures["validation"]["error"]
+                    test[row, column, repeat] = figures["test"]["error"]
+                seconds[row, column, repeat] = one["seconds"] * epochs / recording.recipe.epochs
+    order = np.array(whole)
+    order = order[np.lexsort(codes[order].T[::-1])]  # by code, whatever the order of recording
+    back = np.searchsorted(np.array(whole), order)
+    codes = codes[order]
+    counts = np.array([parameters(skeleton(space, code, recording.shape)) for code in codes])
+    name = data.name
+    arrays = {
+        "codes": codes,
+        f"{name}/validation": validation[back],
+        f"{name}/test": test[back],
+        f"{name}/train_seconds": seconds[back],
+        f"{name}/parameters": counts,
+    }
+    storage = {
+        f"{name}/validation": {"decimals": 6},
+        f"{name}/test": {"decimals": 6},
+        f"{name}/train_seconds": {"decimals": 4},
+    }
+    attributes = _attributes(recording, path, len(codes), failed)
+    return write_table(path, attributes, arrays, storage=storage, keys=space.key(codes))
+
+
+def _attributes(recording: Recording, path: Path, rows: int, failed: int) -> dict[str, object]:
+    space, data, recipe, device = recording.space, recording.data, recording.recipe, recording.device
+    width, cells = size(space, recording.shape)
+    whole = space.size is not None and rows == space.size
+    depth = "" if cells is None else f" and {cells} cells"
+    part = "all of the space" if whole else "drawn uniformly"
+    side_by_side = (
+        f"; {recording.together} at once, whose seconds are shared out by their multiply-adds"
+        if recording.together > 1
+        else ""
+    )
+    check_text = "; figures of fewer epochs are of the same trainings on their way" if recording.fidelities[1:] else ""
+    return {
+        "name": path.stem,
+        "title": f"{space.name} on {data.name}, recorded",
+        "description": (
+            f"{rows} configurations ({part}), {recording.repeats} trainings each of {recipe.epochs} epochs, with width "
+            f"{width}{depth}; recipe: {', '.join(f'{key} {value}' for key, value in recipe.described.items())}; "
+            f"trained on {device.name} in {'16' if device.mixed else '32'} bits{side_by_side}{check_text}. "
+            f"{failed} trainings failed and are missing."
+        ),
+        "space": space.name,
+        "equivalence": str(getattr(space, "equivalence", "none")) or "none",
+        "part": not whole,
+        "kind": "measured",
+        "licence": "CC0-1.0",
+        "source": f"trained on {data.name} (sha256 {data.fingerprint})",
+        "created_by": "python -m nasbench_sim.real record",
+        "data_sets": (data.name,),
+        "metric": "error",
+        "unit_fidelity": "epochs",
+        "fidelities": tuple(float(one) for one in recording.fidelities),
+        "resumes": bool(recording.fidelities[1:]),
+        "split": f"{len(data.train)} train, {len(data.validation)} validate, {len(data.test)} test; {data.about}",
+        "recipe": json.dumps(dict(recipe.described), sort_keys=True),
+        "data_sha256": data.fingerprint,
+        "cells": cells or 0,
+        "images": (len(data.train), len(data.validation), len(data.test)),
+        "width": width,
+        "device": device.name,
+        "torch": version("torch"),
+    }

@@ -1,0 +1,153 @@
+"""Data sets by name, and what is wrong with the files of some."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="training needs torch, the extra `real`")
+
+from scipy.special import softmax
+from sklearn.metrics import roc_auc_score
+
+from nasbench_sim.errors import UserError
+from nasbench_sim.real.data import load
+from nasbench_sim.real.metrics import auc, metrics
+
+
+def medmnist(path, n=20, channels=3, classes=2, **changes):
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for part, count in (("train", n), ("val", 6), ("test", 8)):
+        arrays[f"{part}_images"] = rng.integers(0, 256, (count, 28, 28, channels)).astype(np.uint8)
+        arrays[f"{part}_labels"] = (np.arange(count) % classes).astype(np.uint8)[:, None]
+    np.savez(path, **(arrays | changes))
+    return str(path)
+
+
+def cifar10(folder, records=10):
+    rng = np.random.default_rng(0)
+    for name in [*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"]:
+        content = rng.integers(0, 256, (records, 3073)).astype(np.uint8)
+        content[:, 0] = np.arange(records) % 10
+        (folder / name).write_bytes(content.tobytes())
+    return f"cifar10:{folder}"
+
+
+def test_digits_are_split_the_same_way_every_time_without_overlap():
+    one, other = load("digits"), load("digits")
+    assert one.fingerprint == other.fingerprint
+    assert (len(one.train), len(one.validation), len(one.test)) == (1079, 359, 359)
+    assert one.classes == 10
+    assert one.train.images.shape[1:] == (1, 8, 8)
+    from sklearn.datasets import load_digits
+
+    every = np.concatenate([split.images for split in (one.train, one.validation, one.test)]).reshape(1797, -1)
+    assert sorted(map(bytes, every)) == sorted(map(bytes, load_digits().data.astype(np.uint8)))
+    assert min(np.bincount(one.test.labels)) > 20
+
+
+def test_medmnist_keeps_its_publishers_split(tmp_path):
+    found = load(medmnist(tmp_path / "someMNIST.npz"))
+    assert (found.name, found.classes, found.inputs) == ("someMNIST", 2, 3)
+    assert [len(split) for split in (found.train, found.validation, found.test)] == [20, 6, 8]
+    assert found.train.images.shape == (20, 3, 28, 28)
+
+
+def test_published_medical_images_are_read(data):
+    found = load(str(data("breastmnist.npz")))
+    assert [len(split) for split in (found.train, found.validation, found.test)] == [546, 78, 156]
+    assert (found.classes, found.inputs) == (2, 1)
+
+
+def test_cifar_comes_in_its_binary_version(tmp_path):
+    found = load(cifar10(tmp_path))
+    assert [len(split) for split in (found.train, found.validation, found.test)] == [40, 10, 10]
+    first = np.fromfile(tmp_path / "test_batch.bin", np.uint8)[1:3073].reshape(3, 32, 32)
+    assert (found.test.images[0] == first).all()
+    fine = np.zeros((10, 3074), np.uint8)
+    fine[:, 0], fine[:, 1] = 7, np.arange(90, 100)
+    fine[0, 1] = 99
+    for name in ("train.bin", "test.bin"):
+        (tmp_path / name).write_bytes(np.repeat(fine, 5, axis=0).tobytes())
+    assert load(f"cifar100:{tmp_path}").classes == 100
+
+
+def test_a_folder_per_class_and_own_npz_files(tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="Pillow reads images")
+    rng = np.random.default_rng(0)
+    for name in ("cats", "dogs"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for number in range(10):
+            pixels = rng.integers(0, 256, (12 + number % 2, 12, 3)).astype(np.uint8)
+            image.fromarray(pixels).save(tmp_path / "pets" / name / f"{number}.png")
+    found = load(str(tmp_path / "pets"))
+    assert found.train.images.shape == (12, 3, 32, 32)
+    assert (found.classes, len(found.validation), len(found.test)) == (2, 4, 4)
+    np.savez(tmp_path / "own.npz", images=rng.random((50, 9, 9)), labels=np.arange(50) % 3)
+    own = load(str(tmp_path / "own.npz"))
+    assert own.train.images.shape == (30, 1, 9, 9)
+    assert own.classes == 3
+
+
+def pickled(path):
+    np.savez(path, images=np.array([{"a": 1}], object), labels=np.zeros(1, int))
+
+
+def broken(path):
+    path.write_bytes(b"PK\x03\x04 no archive")
+
+
+WRONG = {
+    "pickled": (pickled, "without pickled objects"),
+    "broken": (broken, "damaged|cannot be read"),
+    "empty": (lambda path: path.write_bytes(b""), "damaged|cannot be read"),
+    "other": (lambda path: np.savez(path, a=1), "needs images and labels"),
+    "labels": (lambda path: medmnist(path, train_labels=np.zeros((20, 14), np.uint8)), "one class an image"),
+    "short": (lambda path: medmnist(path, train_labels=np.zeros(3, np.uint8)), "20 classes counted from 0"),
+    "shape": (lambda path: medmnist(path, val_images=np.zeros((6, 3, 3, 3), np.uint8)), "differ in shape"),
+    "unseen": (lambda path: medmnist(path, val_labels=np.full(6, 5, np.uint8)), "other splits show others"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_file_is_told_in_one_line(what, tmp_path):
+    make, message = WRONG[what]
+    make(tmp_path / "x.npz")
+    with pytest.raises(UserError, match=message) as found:
+        load(str(tmp_path / "x.npz"))
+    assert "\n" not in str(found.value)
+
+
+def test_a_wrong_name_or_folder_is_told_in_one_line(tmp_path):
+    for name, message in (
+        ("imagenet", "no data set 'imagenet'; --data takes"),
+        (str(tmp_path / "none.npz"), "there is no data file"),
+        (f"cifar10:{tmp_path}", "binary version of CIFAR-10"),
+        (str(tmp_path), "one folder per class"),
+    ):
+        with pytest.raises(UserError, match=message):
+            load(name)
+    (tmp_path / "data_batch_1.bin").write_bytes(pickle.dumps({"data": 1}))
+    with pytest.raises(UserError, match="no multiple of 3073"):
+        load(f"cifar10:{tmp_path}")
+
+
+def test_accuracy_auc_and_loss_are_those_of_scikit_learn():
+    rng = np.random.default_rng(1)
+    for classes in (2, 5):
+        labels = rng.integers(0, classes, 200)
+        logits = rng.standard_normal((200, classes)).round(1)  # with ties
+        logits[np.arange(200), labels] += 0.7
+        found = metrics(logits, labels)
+        probabilities = softmax(logits, axis=1)
+        if classes == 2:
+            expected = roc_auc_score(labels, probabilities[:, 1])
+        else:
+            expected = np.mean([roc_auc_score(labels == one, probabilities[:, one]) for one in range(classes)])
+        assert found["auc"] == pytest.approx(expected, abs=1e-12)
+        assert found["error"] == (logits.argmax(axis=1) != labels).mean()
+        assert found["loss"] == pytest.approx(-np.log(probabilities[np.arange(200), labels]).mean())
+    assert np.isnan(auc(np.full((3, 2), 0.5), np.zeros(3, np.int64)))

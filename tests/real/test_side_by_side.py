@@ -1,0 +1,257 @@
+"""Networks side by side are trained as if each were alone, and a recording is a table like any other."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch, the extra `real`")
+
+import suites
+from nasbench_sim import RandomSearch, UserError, simulate
+from nasbench_sim.real import __main__ as command
+from nasbench_sim.real import recording as real_recording
+from nasbench_sim.real.device import Device, device
+from nasbench_sim.real.feeding import feed
+from nasbench_sim.real.networks import Shape, network
+from nasbench_sim.real.recording import Recording, record
+from nasbench_sim.real.side_by_side import train_side_by_side
+from nasbench_sim.real.together import Together
+from nasbench_sim.real.training import DONE, seeded, train
+from nasbench_sim.spaces.macronas import MacroNAS
+from nasbench_sim.spaces.nasbench201 import NASBench201
+from nasbench_sim.spaces.part import Part
+from nasbench_sim.strategies.local_search import LocalSearch
+from nasbench_sim.tabular import Table
+from tests.real import small
+
+CPU = device("cpu")
+SHAPE = Shape(1, 2, 4, 1)
+SPACE = NASBench201()
+CODES = np.array([[3, 1, 3, 1, 4, 2], [0, 0, 0, 0, 0, 0], [0, 3, 2, 0, 3, 3], [4, 4, 1, 2, 0, 1], [3, 3, 3, 0, 0, 0]],
+                 np.uint8)  # fmt: skip
+
+
+def nets(shape=SHAPE):
+    return [seeded(lambda code=code: network(SPACE, code, shape), 3) for code in CODES]
+
+
+@pytest.mark.parametrize(("side", "cells"), [(6, 1), (7, 2)])
+def test_side_by_side_networks_compute_what_each_computes_alone(side, cells):
+    shape = replace(SHAPE, cells=cells)
+    images = torch.rand(8, 1, side, side)
+    for training in (True, False):
+        together = Together(CODES, nets(shape), 4, cells).train(training)
+        found = together(images)
+        for place, net in enumerate(nets(shape)):
+            torch.testing.assert_close(found[place], net.train(training)(images), atol=1e-5, rtol=1e-4)
+
+
+def test_side_by_side_trainings_come_to_what_each_comes_to_alone(tmp_path):
+    splits = feed(small.data(tmp_path), CPU)
+    recipe = small.QUICK.with_(epochs=2, learning_rate=0.02)
+    both = train_side_by_side(SPACE, CODES, SHAPE, splits, recipe, CPU, seed=3, checks=(1,))
+    for code, outcome in zip(CODES, both, strict=True):
+        alone = train(lambda code=code: network(SPACE, code, SHAPE), splits, recipe, CPU, 3, checks=(1,))
+        assert (outcome.status, outcome.epochs) == (alone.status, alone.epochs) == (DONE, 2)
+        for one, other in ((outcome.validation, alone.validation), (outcome.test, alone.test),
+                           (outcome.checks[1][0], alone.checks[1][0])):  # fmt: skip
+            assert one["loss"] == pytest.approx(other["loss"], rel=1e-3, abs=1e-4)
+        assert outcome.seconds > 0
+    again = train_side_by_side(SPACE, CODES, SHAPE, splits, recipe, CPU, seed=3, checks=(1,))
+    assert [one.test for one in again] == [one.test for one in both]
+
+
+def test_one_that_diverges_leaves_the_others_alone(tmp_path):
+    splits = feed(small.data(tmp_path), CPU)
+    from nasbench_sim.real import side_by_side
+
+    made = side_by_side.network
+
+    def broken(space, code, shape):
+        net = made(space, code, shape)
+        if code.tolist() == CODES[2].tolist():
+            net[0].weight.data.fill_(float("nan"))
+        return net
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(side_by_side, "network", broken)
+        found = train_side_by_side(SPACE, CODES, SHAPE, splits, small.QUICK, CPU, 0)
+    assert [one.status for one in found] == [DONE, DONE, "diverged", DONE, DONE]
+    assert found[2].validation == {}
+    whole = train_side_by_side(SPACE, CODES, SHAPE, splits, small.QUICK, CPU, 0)
+    assert found[0].test == whole[0].test
+
+
+def test_what_does_not_fit_together_is_trained_in_halves(tmp_path, monkeypatch):
+    from nasbench_sim.real import side_by_side
+
+    splits, sizes, stacked = feed(small.data(tmp_path), CPU), [], side_by_side._stacked
+
+    def little(space, codes, *rest):
+        sizes.append(len(codes))
+        if len(codes) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return stacked(space, codes, *rest)
+
+    whole = train_side_by_side(SPACE, CODES, SHAPE, splits, small.QUICK, CPU, 0)
+    monkeypatch.setattr(side_by_side, "_stacked", little)
+    found = train_side_by_side(SPACE, CODES, SHAPE, splits, small.QUICK, CPU, 0)
+    assert sizes == [5, 2, 3]
+    assert [one.test["loss"] for one in found] == pytest.approx([one.test["loss"] for one in whole], rel=1e-3)
+
+
+class OnACPU(Device):
+    """Takes the paths of CUDA without one."""
+
+    @property
+    def torch(self):
+        return torch.device("cpu")
+
+    def precision(self):
+        return nullcontext()
+
+    def scaler(self):
+        return torch.amp.GradScaler("cpu", enabled=False)
+
+    def wait(self):
+        pass
+
+
+def test_streams_of_their_own_come_to_the_same(tmp_path, monkeypatch):
+    """The path that other spaces take on CUDA, with streams that do nothing."""
+    fake = OnACPU("cuda", "x", False)
+    monkeypatch.setattr(torch.cuda, "stream", lambda _: nullcontext())
+    monkeypatch.setattr(torch.cuda, "Stream", object)
+    space, shape = MacroNAS(), Shape(1, 2, 2)
+    codes = space.sample(np.random.default_rng(0), 3)
+    before = torch.random.get_rng_state()
+    found = train_side_by_side(space, codes, shape, feed(small.data(tmp_path), fake), small.QUICK, fake, 1)
+    assert torch.equal(before, torch.random.get_rng_state())
+    splits = feed(small.data(tmp_path), CPU)
+    for code, outcome in zip(codes, found, strict=True):
+        alone = train(lambda code=code: network(space, code, shape), splits, small.QUICK, CPU, 1)
+        assert outcome.test["loss"] == pytest.approx(alone.test["loss"], rel=1e-3)
+        assert outcome.seconds > 0
+
+
+def recording(folder, **changes):
+    space = NASBench201(equivalence="function")
+    given = Recording(space, small.data(folder), small.QUICK.with_(epochs=2), SHAPE, CPU, 6, 2, (1,), 4)
+    return replace(given, **changes)
+
+
+def test_a_recording_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
+    path = tmp_path / "bars.h5"
+    whole, left = record(recording(tmp_path), tmp_path / "whole.h5")
+    assert left == 0
+    done = []
+    trained = real_recording._trained
+
+    def stopped(*arguments):
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(1)
+        return trained(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(real_recording, "_trained", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            record(recording(tmp_path), path)
+    part, left = record(recording(tmp_path), path, seconds=1e-9)
+    assert (len(part), left) == (4, 2)  # two groups of one repeat, or one of two: the first four are whole
+    first_four = set(map(bytes, part.codes))
+    monkeypatch.setattr(real_recording, "_trained", lambda *a: done.append(1) or trained(*a))
+    table, left = record(recording(tmp_path), path)
+    assert (len(table), left, len(done)) == (6, 0, 4)
+    for figure in ("validation", "test"):
+        for epochs in (1.0, 2.0):
+            one, other = (which.repeats("bars", figure, epochs) for which in (table, whole))
+            np.testing.assert_allclose(one, other)
+    assert (table.codes == whole.codes).all()
+    assert first_four < set(map(bytes, table.codes))
+    monkeypatch.setattr(real_recording, "_trained", lambda *_: pytest.fail("trained again"))
+    record(recording(tmp_path), path)
+    record(recording(tmp_path, cells=4), tmp_path / "bars.h5")  # fewer of the same are there already
+
+
+def test_a_recorded_table_is_a_task(tmp_path):
+    table, _ = record(recording(tmp_path, cells=30, repeats=1, together=30), tmp_path / "bars.h5")
+    assert table.kind == "measured"
+    assert table.resumes
+    assert "30 configurations (drawn uniformly)" in table.attributes["description"]
+    table.verify()
+    task = suites.task("table:bars", tables=tmp_path)
+    assert isinstance(task.oracle.space, Part)
+    assert task.oracle.space.size == 30
+    for strategy in (RandomSearch, LocalSearch):
+        trace = simulate(task, strategy, seed=0, evaluations=20)
+        assert trace.about["evaluations"] == 20
+        assert (trace.regret(1e9) >= 0).all()
+
+
+def test_a_part_of_a_space_keeps_its_neighbours_and_keys():
+    whole = NASBench201(equivalence="function")
+    codes = whole.enumerate()[::3]
+    part = Part.of(whole, codes)
+    assert part.size == len(codes)
+    assert part.valid(whole.enumerate()).sum() == len(codes)
+    some = part.sample(np.random.default_rng(0), 50)
+    found, all_of_them = part.neighbourhoods(some), whole.neighbourhoods(some)
+    assert 0 < len(found.codes) < len(all_of_them.codes)
+    for place in range(50):
+        listed = part.valid(all_of_them.codes)
+        here = slice(all_of_them.offsets[place], all_of_them.offsets[place + 1])
+        expected = all_of_them.codes[here][listed[here]]
+        assert (found.codes[found.offsets[place] : found.offsets[place + 1]] == expected).all()
+    assert (found.keys == whole.key(found.codes)).all()
+    assert len(part.neighbourhoods(some[:0]).codes) == 0
+    for rows, message in (((), "needs configurations"), (((9,) * 6,), "needs configurations"),
+                          (((1, 0, 0, 0, 1, 0), (0, 0, 0, 1, 0, 0)), "two equivalent")):  # fmt: skip
+        with pytest.raises(UserError, match=message):
+            Part(whole, rows)
+
+
+def test_the_command_records_and_says_what_is_wrong(tmp_path, capsys):
+    data, out = small.write(tmp_path / "bars.npz"), tmp_path / "mine.h5"
+    options = ["--data", str(data), "-o", str(out), "--device", "cpu", "--epochs", "1", "--width", "2",
+               "--processes", "1"]  # fmt: skip
+    assert command.main(["record", "nasbench201", *options, "--cells", "5", "--repeats", "1"]) == 0
+    assert "5 configurations" in capsys.readouterr().out
+    assert len(Table.open(out)) == 5
+    assert command.main(["record", "macronas", *options, "--cells", "2", "--repeats", "1", "--together", "2"]) == 0
+    assert len(Table.open(out)) == 2
+    for wrong, message in (
+        (["record", "imagenet", *options], "no networks to train"),
+        (["record", "darts", *options], "give --cells N"),
+        (["record", "nasbench201", *options, "--cells", "6000"], "5044 configurations"),
+        (["record", "nasbench201", *options, "--hours", "0"], "--hours 0"),
+        (["record", "nasbench201", *options, "--repeats", "none"], "--repeats none"),
+        (["record", "nasbench201", *options, "--together", "0"], "--together 0"),
+        (["measure", "ofa", "-o", str(out), "--device", "cpu"], "cannot be listed"),
+        (["measure", "nasbench201", "-o", str(out), "--device", "cpu", "--sample", "3"], "at least 20"),
+    ):
+        assert command.main(wrong) == 2
+        errors = capsys.readouterr().err
+        assert message in errors
+        assert errors.count("\n") == 1
+
+
+def test_other_spaces_are_recorded_one_after_the_other(tmp_path):
+    given = replace(recording(tmp_path), space=MacroNAS(), shape=Shape(1, 2, 2), cells=2, repeats=1, together=2)
+    table, _ = record(given, tmp_path / "m.h5")
+    assert table.fidelities.tolist() == [1.0, 2.0]
+    assert not np.isnan(table.repeats("bars", "validation", 1.0)).any()
+
+
+def test_processes_share_a_recording(tmp_path):
+    one, _ = record(recording(tmp_path, together=1), tmp_path / "one.h5")
+    counted = []
+    two, left = record(recording(tmp_path, together=1), tmp_path / "two.h5", processes=2, advance=counted.append)
+    assert (left, sum(counted)) == (0, 12)
+    assert (one.codes == two.codes).all()
+    for epochs in (1.0, 2.0):
+        np.testing.assert_array_equal(one.repeats("bars", "test", epochs), two.repeats("bars", "test", epochs))

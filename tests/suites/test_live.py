@@ -1,0 +1,97 @@
+"""A suite with --real: every figure comes from a training, is kept, and the page says so."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytest.importorskip("torch", reason="training needs torch, the extra `real`")
+
+from nasbench_sim.real import oracle as real_oracle
+from nasbench_sim.trace import Trace
+from suites import run
+from tests.real import small
+
+SUITE = """
+from functools import partial
+from nasbench_sim import RandomSearch
+from nasbench_sim.strategies.local_search import LocalSearch
+from suites.catalogue import task
+from suites.suite import Comparison, Entry, Suite
+
+def suite():
+    return Suite("tiny_live", "Does it run?", ("nasbench201/cifar10", "nasbench201/cifar100@repeat"),
+        (Entry("RS", "random", partial(RandomSearch, draw=4), 2), Entry("LS", "local", LocalSearch, 2)),
+        (Comparison("RS", "LS"),), lambda name, tables: task(name, tables=tables), evaluations=4)
+"""
+
+
+@pytest.fixture
+def command(tmp_path):
+    (tmp_path / "tiny_live.py").write_text(SUITE)
+    small.write(tmp_path / "bars.npz")
+
+    def main(*more):
+        options = ("--real", "--data", tmp_path / "bars.npz", "--width", 4, "--epochs", 1, "--workers", 1)
+        return run.main([str(one) for one in (tmp_path / "tiny_live.py", "--out", tmp_path / "out", *options, *more)])
+
+    return main
+
+
+def test_any_suite_runs_for_real_and_goes_on_without_training_again(command, tmp_path, capsys, monkeypatch):
+    assert command() == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    manifest = json.loads((tmp_path / "out/suite.json").read_text())
+    assert [task["name"] for task in manifest["tasks"]] == ["nasbench201/bars"]
+    assert manifest["tasks"][0]["provenance"]["kind"] == "trained"
+    files = sorted((tmp_path / "trainings").glob("??/*.json"))
+    assert f"{len(files)} trainings done, 0 were there" in shown.out
+    assert 4 <= len(files) <= 16
+    traces = [Trace.load(tmp_path / "out" / path) for *_, path in manifest["runs"]]
+    for trace in traces:
+        assert trace.about["trainings"] == 4
+        assert trace.about["wall_seconds"] == pytest.approx(trace.about["seconds"])
+    page = (tmp_path / "out/report.html").read_text()
+    for text in ("every network was trained for this page", "Simulated and real time", "On the wall"):
+        assert text in page
+
+    monkeypatch.setattr(real_oracle, "train", lambda *_, **__: pytest.fail("trained again"))
+    assert command("--fresh") == 0
+    assert "0 trainings done" in capsys.readouterr().out
+    assert sorted((tmp_path / "trainings").glob("??/*.json")) == files
+    assert [Trace.load(tmp_path / "out" / path).about for *_, path in manifest["runs"]] == [one.about for one in traces]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--budget", "3h"), "--real takes a budget in evaluations"),
+        (("--data", "nothing"), "no data set 'nothing'"),
+        (("--recipe", "mine"), "no recipe 'mine'"),
+        (("--epochs", "0"), "--epochs 0"),
+        (("--learning-rate", "fast"), "--learning-rate fast"),
+        (("--cells", "0"), "--cells 0"),
+        (("--timing", "k80"), "another space"),
+    ],
+)
+def test_a_mistake_is_one_line(command, capsys, options, message):
+    assert command(*options) == 2
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert errors.startswith("error: ")
+    assert errors.count("\n") == 1
+
+
+def test_options_of_training_need_it(capsys):
+    assert run.main(["smoke", "--epochs", "3"]) == 2
+    assert "add --real" in capsys.readouterr().err
+
+
+def test_without_torch_the_command_says_what_to_install(command, capsys, monkeypatch):
+    from nasbench_sim.real import needs
+
+    monkeypatch.setattr(needs, "find_spec", lambda name: None)
+    assert command() == 2
+    assert "pip install 'nasbench-sim[real]'" in capsys.readouterr().err
