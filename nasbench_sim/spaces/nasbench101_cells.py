@@ -154,10 +154,13 @@ def canonical(codes: Codes, keys: Keys | None = None) -> Codes:
 
 @cache
 def sorted_keys() -> tuple[Keys, npt.NDArray[np.int64]]:
-    """Keys of all cells in increasing order of the first lane, and the cells' numbers in that order."""
+    """Keys of all cells in increasing order of the first lane, and the cells' numbers in that order.
+
+    Each lane lies together in memory: a search would copy all of it otherwise, at every call.
+    """
     keys = key(all_cells())
     order = np.argsort(keys[:, 0])
-    return keys[order], order
+    return np.asfortranarray(keys[order]), order
 
 
 @cache
