@@ -24,7 +24,10 @@ CONV3X3, CONV1X1, MAXPOOL = 1, 2, 3
 CHUNK = 1024  # rows per pass, so that the columns at work stay in the processor's cache
 
 _SALTS = np.array([0x9E3779B97F4A7C15, 0x3C6EF372FE94F82B, 0xD1B54A32D192ED03], np.uint64)
+_SHIFTS = [np.uint64(shift) for shift in (30, 27, 31)]
+_FACTORS = [np.uint64(factor) for factor in (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)]
 _ABSENT = len(EDGES)
+_SOURCES, _TARGETS = np.array(EDGES).T
 _TURNED = np.array(
     [
         [[EDGE.get((x, y), _ABSENT) for x in range(NODES)] for y in range(NODES)],
@@ -95,8 +98,7 @@ def _prune_columns(columns: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     for y in range(1, NODES):
         reached[:, y] = np.bitwise_or.reduce(edges[:, y, :y] & reached[:, :y], axis=1)
     alive = reached[0] & reached[1, ::-1]
-    sources, targets = np.array(EDGES).T
-    kept = columns[: len(EDGES)] & alive[sources] & alive[targets]
+    kept = columns[: len(EDGES)] & alive[_SOURCES] & alive[_TARGETS]
     return np.concatenate([kept, columns[len(EDGES) :] * alive[1:OUTPUT]])
 
 
@@ -120,11 +122,11 @@ def _key_columns(columns: npt.NDArray[np.uint8]) -> Keys:
 
 def _mix(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """Scramble 64 bits (the finaliser of Steele et al. 2014, SplitMix), in place."""
-    value ^= value >> np.uint64(30)
-    value *= np.uint64(0xBF58476D1CE4E5B9)
-    value ^= value >> np.uint64(27)
-    value *= np.uint64(0x94D049BB133111EB)
-    value ^= value >> np.uint64(31)
+    value ^= value >> _SHIFTS[0]
+    value *= _FACTORS[0]
+    value ^= value >> _SHIFTS[1]
+    value *= _FACTORS[1]
+    value ^= value >> _SHIFTS[2]
     return value
 
 
