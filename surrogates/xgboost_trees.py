@@ -18,7 +18,8 @@ import numpy as np
 import xgboost
 from scipy.special import logit
 
-from surrogates.forest import Forest, Tree, rounded
+from surrogates.cores import threads
+from surrogates.flat_trees import FlatTrees, Tree, rounded
 from surrogates.inputs import Features, Inputs
 from surrogates.members import Floats, Lessons, Member, Report, Rows, silent
 
@@ -107,11 +108,11 @@ def _together(boosters: Sequence[xgboost.Booster]) -> Callable[[Features], Float
     models = [json.loads(bytes(one.save_raw("json"))) for one in boosters]
     members = [[_tree(tree) for tree in _trees(model)] for model in models]
     bases = np.array([_base_margin(model) for model in models])[:, None]
-    forest = Forest(members, boosters[0].num_features())
+    flat = FlatTrees(members, boosters[0].num_features())
     ask = _asking(_booster(json.dumps(_joined(models, members)).encode(), "the ensemble"))
 
     def together(features: Features) -> Floats:
-        sums = forest.sums(features) if len(features) <= FEWEST else ask(features).astype(np.float64).T
+        sums = flat.sums(features) if len(features) <= FEWEST else ask(features).astype(np.float64).T
         return np.asarray(bases + sums)
 
     return together
@@ -123,16 +124,16 @@ def _asking(trees: xgboost.Booster) -> Callable[[Features], Margins]:
     The number of threads is set where it changes alone: after that the library takes half a millisecond to configure
     itself anew, which is as long as one row takes.
     """
-    threads = 0
+    given = 0
 
     def ask(features: Features) -> Margins:
-        nonlocal threads
+        nonlocal given
         if not len(features):
             return np.zeros((0, 1), np.float32)
-        wanted = 2 if len(features) > FEW else 1
-        if wanted != threads:
+        wanted = threads() if len(features) > FEW else 1
+        if wanted != given:
             trees.set_param({"nthread": wanted})
-            threads = wanted
+            given = wanted
         found = trees.inplace_predict(features, predict_type="margin", validate_features=False)
         return np.asarray(found).reshape(len(features), -1)
 

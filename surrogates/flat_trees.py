@@ -3,6 +3,7 @@
 A library's own call on one row costs more than the walk, since it prepares itself for blocks of rows.  So that the
 library on many rows and these arrays on few give the same figures to the last bit, leaves are rounded to whole
 multiples of a member's unit, a power of two: sums of them are exact in float32, in whatever order they are taken.
+A logarithm so predicted is within about 4e-6 of what the library gives for the leaves as they were.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def rounded(trees: Sequence[Tree]) -> list[npt.NDArray[np.float32]]:
     return [np.where(tree.left < 0, np.rint(tree.value / step) * step, 0).astype(np.float32) for tree in trees]
 
 
-class Forest:
+class FlatTrees:
     """Members' trees, ready to be asked.
 
     Args:
