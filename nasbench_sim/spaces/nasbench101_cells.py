@@ -69,6 +69,8 @@ def key(codes: Codes) -> Keys:
     all of them.
     """
     codes = checked(codes)
+    if len(codes) == 1:
+        return np.array([_key_of_one(codes[0].tolist())], np.uint64)
     keys = np.empty((len(codes), 2), np.uint64)
     for start in range(0, len(codes), CHUNK):
         columns = np.ascontiguousarray(codes[start : start + CHUNK].T)
@@ -128,6 +130,44 @@ def _mix(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     value *= _FACTORS[1]
     value ^= value >> _SHIFTS[2]
     return value
+
+
+def _key_of_one(code: list[int]) -> tuple[int, int]:
+    """As ``key``, of one code in plain numbers, in a quarter of the time."""
+    edges = [edge for edge, entry in zip(EDGES, code, strict=False) if entry & 1]  # by target, then by source
+    reached, reaching = {0}, {OUTPUT}
+    for x, y in edges:
+        if x in reached:
+            reached.add(y)
+    for x, y in reversed(edges):
+        if y in reaching:
+            reaching.add(x)
+    alive = reached & reaching
+    edges = [(x, y) for x, y in edges if x in alive and y in alive]
+    colours = [11, *(entry if node + 1 in alive else 0 for node, entry in enumerate(code[len(EDGES) :])), 13]
+    nodes = [0, *(node for node in range(1, OUTPUT) if colours[node]), OUTPUT]
+    into = [[x for x, y in edges if y == node] for node in range(NODES)]
+    out_of = [[y for x, y in edges if x == node] for node in range(NODES)]
+    ahead, behind = [0] * NODES, [0] * NODES
+    first, second, third = (int(salt) for salt in _SALTS)
+    for _ in range(2):
+        for y in range(NODES):
+            ahead[y] = _mixed(colours[y] + first + sum([ahead[x] for x in into[y]]))
+        for x in reversed(range(NODES)):
+            behind[x] = _mixed(colours[x] + second + sum([behind[y] for y in out_of[x]]))
+        colours = [_mixed(one + (other << 1)) for one, other in zip(ahead, behind, strict=True)]
+    kept = [colours[node] for node in nodes]
+    absent = NODES - len(nodes)
+    lane = sum([_mixed(colour ^ third) for colour in kept]) + absent * _mixed(third)
+    return _mixed(sum(kept)), _mixed(lane)
+
+
+def _mixed(value: int) -> int:
+    """As ``_mix``, of one number, whose higher bits do not count."""
+    value &= 0xFFFFFFFFFFFFFFFF
+    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
+    value = (value ^ value >> 27) * 0x94D049BB133111EB & 0xFFFFFFFFFFFFFFFF
+    return value ^ value >> 31
 
 
 def canonical(codes: Codes, keys: Keys | None = None) -> Codes:
