@@ -108,7 +108,7 @@ class NASBench101:
         nodes = np.ascontiguousarray(present.T)
         edges = np.ascontiguousarray(codes[:, :21].T)
         well_formed &= ((edges == 0) | (nodes[_ENDS[0]] & nodes[_ENDS[1]])).all(0)
-        return well_formed & self._admits(prune(codes))
+        return np.asarray(well_formed & self._admits(prune(codes)))
 
     def sample(self, rng: np.random.Generator, n: int) -> Codes:
         """Distinct cells, ``uint8[n, 26]``, each cell (not each matrix) equally likely.
