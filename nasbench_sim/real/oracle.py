@@ -169,9 +169,7 @@ class RealOracle:
             return "Every answer is one training, each run's own"
         if self.repeats == 1:
             return "Every answer is one training, which all runs share"
-        return (
-            f"Every answer is the mean of {self.repeats} trainings, which all runs share, and costs the seconds of all"
-        )
+        return f"Every answer is the mean of {self.repeats} trainings that all runs share, and costs the seconds of all"
 
     def evaluate(self, request: Request, run: npt.NDArray[np.uint64] | int) -> Observations:
         """Answer one request, see ``Oracle``; trains what has not been trained yet."""
