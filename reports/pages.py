@@ -27,12 +27,13 @@ def page(results: Results, compared: Sequence[Compared], cells: Sequence[Beside]
     else:
         parts, more = (_generic if not results.evidence else _weight_sharing)(results, compared, cells)
     runs = sum(len(traces) for traces in results.runs.values())
+    trained = all(task.provenance.get("kind") == "trained" for task in results.tasks)
     strategies = "strategy" if len(results.strategies) == 1 else "strategies"
     return Page(
         title=f"{results.manifest['suite']}: {results.manifest['question']}",
         question=results.manifest["question"],
         subtitle=f"{wording.count(len(results.tasks), 'task')}, {len(results.strategies)} {strategies}, "
-        f"{wording.count(runs, 'simulated run')}",
+        f"{wording.count(runs, 'run' if trained else 'simulated run')}",
         sections=[
             *parts,
             *sections.power(results, compared),

@@ -14,10 +14,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suites.live_options import add_real, count, live_options
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from suites.live import Live
     from suites.suite import Suite
     from suites.work import Order, Unit
 
@@ -60,26 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tables", help="folder searched for tables before $NASBENCH_SIM_TABLES and the embedded ones")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="choose a suite's reading")
     parser.add_argument("--timing", help="charge trainings by a timing table: a name among timings/, or a file.h5")
-    _add_real(parser.add_argument_group("training for real (extra `real`)"))
+    add_real(parser.add_argument_group("training for real (extra `real`)"))
     parser.add_argument("--fresh", action="store_true", help="make every run again, stored or not")
     return parser
-
-
-def _add_real(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--real", action="store_true", help="train what is evaluated, instead of asking tables")
-    group.add_argument("--data", help="digits (default), cifar10:DIR, cifar100:DIR, a file.npz, a folder of images")
-    group.add_argument("--recipe", help="digits (default), nasbench101, nasbench201, darts, medmnist")
-    group.add_argument("--epochs", help="of each training; default: the recipe's")
-    group.add_argument("--batch-size", help="likewise")
-    group.add_argument("--learning-rate", help="likewise")
-    group.add_argument("--size", choices=("small", "published"), help="of networks; default: small, for a CPU")
-    group.add_argument("--width", help="channels of the networks' first stage")
-    group.add_argument("--cells", help="cells of a stack, of a stage or in all")
-    group.add_argument("--device", choices=("cpu", "cuda", "auto"), help="default: auto, CUDA where there is one")
-    group.add_argument("--repeats", help="trainings behind each answer (1)")
-    group.add_argument("--supernets", help="to train, where a strategy asks for proxies (1)")
-    group.add_argument("--supernet-epochs", help="of each; default: four times those of a training")
-    group.add_argument("--trainings", help="folder of the trainings; default: trainings beside the output folder")
 
 
 def _list() -> int:
@@ -98,7 +82,7 @@ def _run(options: argparse.Namespace) -> int:
 
     order = _order(options)
     suite, source = load(order)
-    workers = _count(options.workers, "--workers") if options.workers is not None else os.cpu_count() or 1
+    workers = count(options.workers, "--workers") if options.workers is not None else os.cpucount() or 1
     out = options.out or Path("results") / suite.name
     store.prepare(out, suite)
     started = time.monotonic()
@@ -147,66 +131,16 @@ def _order(options: argparse.Namespace) -> Order:
         tables=tables_folder(options.tables),
         tasks=_names(options.tasks),
         strategies=_names(options.strategies),
-        seeds=None if options.seeds is None else _count(options.seeds, "--seeds"),
+        seeds=None if options.seeds is None else count(options.seeds, "--seeds"),
         evaluations=evaluations,
         seconds=seconds,
         timing=options.timing,
-        live=_live(options),
+        live=live_options(options),
     )
-
-
-def _live(options: argparse.Namespace) -> Live | None:
-    """What is asked of ``--real``; None without it.  UserError: its options without it, or values that are none."""
-    from nasbench_sim.errors import UserError
-    from suites.live import Live
-
-    names = ("data", "recipe", "epochs", "batch_size", "learning_rate", "size", "width", "cells", "device", "repeats",
-             "supernets", "supernet_epochs", "trainings")  # fmt: skip
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    if not options.real:
-        if given:
-            raise UserError(f"--{next(iter(given)).replace('_', '-')} is of training for real: add --real")
-        return None
-    for name in ("epochs", "batch_size", "width", "cells", "repeats", "supernets", "supernet_epochs"):
-        if name in given:
-            given[name] = _count(given[name], f"--{name.replace('_', '-')}")
-    if "learning_rate" in given:
-        given["learning_rate"] = _rate(given["learning_rate"])
-    beside = Path("results") if options.out is None else options.out.parent
-    folder = Path(given.pop("trainings", beside / "trainings")).resolve()
-    published = given.pop("size", "small") == "published"
-    data = given.pop("data", "digits")
-    if data != "digits" and Path(data).exists():
-        data = str(Path(data).resolve())
-    return Live(data=data, folder=str(folder), published_size=published, **given)
-
-
-def _rate(text: str) -> float:
-    from nasbench_sim.errors import UserError
-
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise UserError(f"--learning-rate {text}: it must be a number above 0")
-    return value
 
 
 def _names(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
-
-
-def _count(text: str, option: str) -> int:
-    from nasbench_sim.errors import UserError
-
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise UserError(f"{option} {text}: it must be a whole number of at least 1")
-    return value
 
 
 def _budget(text: str | None) -> tuple[int | None, float | None]:
@@ -216,7 +150,7 @@ def _budget(text: str | None) -> tuple[int | None, float | None]:
         return None, None
     unit = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(text[-1:])
     if unit is None:
-        return _count(text, "--budget"), None
+        return count(text, "--budget"), None
     try:
         seconds = float(text[:-1]) * unit
     except ValueError:

@@ -150,7 +150,7 @@ class RealOracle:
             "table": f"training {self._space.name} on {data.name}",
             "kind": "trained",
             "fingerprint": identity(self.about),
-            "noise": self.noise if self.noise == "repeat" or self.repeats == 1 else str(self.repeats),
+            "noise": self._answers_text,
             "clock": "wall-clock seconds of the trainings here" if self.clock is None else self.clock.text,
             "clock fingerprint": "" if self.clock is None else self.clock.table.fingerprint,
             "data": f"{data.name}: {len(data.train)} images to train, {len(data.validation)} to validate, "
@@ -161,6 +161,15 @@ class RealOracle:
             "device": f"{self.device.name}, {'16 bits' if self.device.mixed else '32 bits'}",
             "torch": version("torch"),
         }
+
+    @property
+    def _answers_text(self) -> str:
+        """What an answer is, for reports."""
+        if self.noise == "repeat":
+            return "Every answer is one training, each run's own"
+        if self.repeats == 1:
+            return "Every answer is one training, which all runs share"
+        return f"Every answer is the mean of {self.repeats} trainings that all runs share, and costs the seconds of all"
 
     def evaluate(self, request: Request, run: npt.NDArray[np.uint64] | int) -> Observations:
         """Answer one request, see ``Oracle``; trains what has not been trained yet."""

@@ -90,7 +90,9 @@ def _how_judged(compared: Sequence[Compared]) -> str:
             "test. "
         )
     elif "regret" not in metrics and hypervolume.NAME not in metrics:
-        text += "The tasks have no held-out figures, so this is what the search itself saw, not a test. "
+        unknown = {"trained", "invented"} & {one.task.provenance.get("kind") for one in compared}
+        reason = "Nobody knows the best of the space" if unknown else "The tasks have no held-out figures"
+        text += f"{reason}, so this is what the search itself saw, not a test. "
     return text + (
         "Each interval is for its own comparison. Holm’s correction makes the chance of a single false verdict 5% at "
         "most over all comparisons of the suite together; its p is of Welch’s test, which the interval turns round."

@@ -41,7 +41,7 @@ def evidence(results: Results, cells: Sequence[Beside]) -> Section:
         for task in results.tasks:
             value = task.provenance.get(key)
             if value is not None:
-                text = texts.get(value, _of_many(value) if key == "noise" else value).replace(
+                text = texts.get(value, _of_many(value) if key == "noise" and value.isdecimal() else value).replace(
                     "{table}", task.provenance.get("table", "the table")
                 )
                 text = task.provenance.get("answers", text) if key == "noise" else text
