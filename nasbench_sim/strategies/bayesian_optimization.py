@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr
 
 from nasbench_sim.errors import UserError
 from nasbench_sim.oracle import Floats, Observations
@@ -33,7 +34,8 @@ BEST = 3  # whose neighbours join a sample of candidates
 PENDING, DONE, FAILED = range(3)
 ROOM = 64
 MOST_FAILURES = 128  # evaluations from which the process of failures learns its length-scales
-LEAST_CHANCE = 1e-3  # of an evaluation to succeed, so that the promising stay told apart
+LEAST_CHANCE = 1e-9  # of an evaluation to succeed, so that the promising stay told apart
+DOUBT = 0.05  # least deviation of the process of failures, whose values are 0 and 1
 
 
 class BayesianOptimization:
@@ -265,8 +267,9 @@ class BayesianOptimization:
         promise = found[0] if len(found) == 1 else np.asarray(np.mean(found, axis=0))
         if self._feasible is None:
             return promise
-        # A regression on 0 and 1 read as a probability.
-        chance = np.maximum(1.0 - np.clip(self._feasible.process.predict()[0], 0.0, 1.0), LEAST_CHANCE)
+        # A regression on 0 and 1: how likely its noise-free value is on the side of success.
+        mean, deviation = self._feasible.process.predict()
+        chance = np.maximum(ndtr((0.5 - mean) / np.maximum(deviation, DOUBT)), LEAST_CHANCE)
         # UCB has no zero to multiply from: the distance from the worst candidate stands in
         return np.asarray(chance * (promise if self.acquisition != "UCB" else promise - promise.min()))
 
