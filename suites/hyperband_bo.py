@@ -19,7 +19,7 @@ from suites.suite import Comparison, Entry, Suite
 
 MINUTES, RUNS = 4000, 100
 RUNGS, CONFIGURATIONS, ETA = (3.0, 9.0, 27.0), 27, 3.0
-POOL = 1000
+POOL = 500
 
 
 def suite(workers: str = "1", noise: str = "repeat") -> Suite:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr
 
 from nasbench_sim.errors import UserError
 from nasbench_sim.oracle import Floats, Observations
@@ -20,6 +21,7 @@ from nasbench_sim.spaces.space import Codes, Space
 from nasbench_sim.strategies.acquisition import ACQUISITIONS, acquisition
 from nasbench_sim.strategies.candidates import Candidates
 from nasbench_sim.strategies.gaussian_process import GaussianProcess
+from nasbench_sim.strategies.history import DONE, FAILED, PENDING, History
 from nasbench_sim.strategies.kernel_learning import Evidence, likely_ones, most_likely
 from nasbench_sim.strategies.kernels import FORMS, Encoding, Kernel
 from nasbench_sim.strategies.starts import given
@@ -30,10 +32,9 @@ LIES = ("min", "mean", "max", "believer")
 FAILURES = ("impute", "drop", "feasibility")
 RELEARN = (4, 8, 16, 32, 64, 128)
 BEST = 3  # whose neighbours join a sample of candidates
-PENDING, DONE, FAILED = range(3)
-ROOM = 64
 MOST_FAILURES = 128  # evaluations from which the process of failures learns its length-scales
-LEAST_CHANCE = 1e-3  # of an evaluation to succeed, so that the promising stay told apart
+LEAST_CHANCE = 1e-9  # of an evaluation to succeed, so that the promising stay told apart
+DOUBT = 0.05  # least deviation of the process of failures, whose values are 0 and 1
 
 
 class BayesianOptimization:
@@ -115,7 +116,7 @@ class BayesianOptimization:
         self._candidates = Candidates(space, random.choices, pool, refresh)
         self._categories = categories
         self._encoding: Encoding | None = None
-        self._history = _History(space)
+        self._history = History(space)
         self._parameters: list[Floats] = []  # logarithms, of each process
         self._learned = 0  # how many of ``relearn`` are done
         self._models: list[_Model] = []
@@ -265,74 +266,17 @@ class BayesianOptimization:
         promise = found[0] if len(found) == 1 else np.asarray(np.mean(found, axis=0))
         if self._feasible is None:
             return promise
-        # A regression on 0 and 1 read as a probability.
-        chance = np.maximum(1.0 - np.clip(self._feasible.process.predict()[0], 0.0, 1.0), LEAST_CHANCE)
+        # A regression on 0 and 1: how likely its noise-free value is on the side of success.
+        mean, deviation = self._feasible.process.predict()
+        chance = np.maximum(ndtr((0.5 - mean) / np.maximum(deviation, DOUBT)), LEAST_CHANCE)
         # UCB has no zero to multiply from: the distance from the worst candidate stands in
         return np.asarray(chance * (promise if self.acquisition != "UCB" else promise - promise.min()))
-
-
-class _History:
-    """What was asked for, in that order, and what came of it."""
-
-    def __init__(self, space: Space) -> None:
-        self.space, self.size, self._encoded = space, 0, 0
-        self._codes = np.empty((ROOM, space.dimension), space.dtype)
-        self.places = np.empty(ROOM, np.int64)  # among the candidates
-        self._values, self._state = np.empty(ROOM), np.zeros(ROOM, np.int8)
-        self._points = np.empty((ROOM, 0))
-
-    @property
-    def values(self) -> Floats:
-        """``float64[n]``; NaN where pending or failed."""
-        return self._values[: self.size]
-
-    @property
-    def state(self) -> npt.NDArray[np.int8]:
-        """``int8[n]``: ``PENDING``, ``DONE`` or ``FAILED``."""
-        return self._state[: self.size]
-
-    @property
-    def points(self) -> Floats:
-        """``float64[n, k]``, once encoded."""
-        return self._points[: self.size]
-
-    @property
-    def known(self) -> Floats:
-        """The values of what did not fail."""
-        return np.asarray(self.values[self.state == DONE])
-
-    def best(self, n: int) -> Codes:
-        """The best so far, ``[b, d]``."""
-        order = np.argsort(np.where(self.state == DONE, self.values, np.inf), kind="stable")[:n]
-        return np.asarray(self._codes[order[self.state[order] == DONE]])
-
-    def ask(self, codes: Codes, places: list[int]) -> None:
-        n, self.size = self.size, self.size + len(codes)
-        while self.size > len(self.places):
-            for name in ("_codes", "places", "_values", "_state", "_points"):
-                old = getattr(self, name)
-                setattr(self, name, np.concatenate([old, np.zeros_like(old)]))
-        self._codes[n : self.size], self.places[n : self.size] = codes, places
-        self._values[n : self.size], self._state[n : self.size] = np.nan, PENDING
-
-    def tell(self, number: int, value: float) -> None:
-        failed = not np.isfinite(value)
-        self._values[number], self._state[number] = np.nan if failed else value, FAILED if failed else DONE
-
-    def encode(self, encoding: Encoding) -> None:
-        """Work out the points of what was asked since."""
-        if self._encoded < self.size:
-            new = encoding(self._codes[self._encoded : self.size])
-            if not self._points.shape[1]:
-                self._points = np.empty((len(self.places), new.shape[1]))
-            self._points[self._encoded : self.size] = new
-            self._encoded = self.size
 
 
 class _Model:
     """A process, and the numbers of what its points are in the history."""
 
-    def __init__(self, process: GaussianProcess, history: _History) -> None:
+    def __init__(self, process: GaussianProcess, history: History) -> None:
         self.process, self.history = process, history
         self.numbers: npt.NDArray[np.int64] = np.empty(0, np.int64)
 

@@ -31,7 +31,7 @@ from nasbench_sim.strategies.successive_halving import Brackets, rungs
 PICKS = ("liar", "drawn")
 TIMES = ("decay", "input")
 PREDICTS = ("longest", "first")
-LEARNED_FROM = 96  # trainings, drawn at random from all: what learning length-scales costs grows with their cube
+LEARNED_FROM = 64  # trainings, drawn at random from all: what learning length-scales costs grows with their cube
 
 
 class HyperbandBO:

@@ -193,7 +193,6 @@ def test_every_option_searches_each_configuration_once(options):
     trace = simulate(SIX_HUNDRED, partial(BayesianOptimization, **options), evaluations=60, record="all")
     keys = SIX_HUNDRED.oracle.space.key(trace.codes)
     assert len(np.unique(keys, axis=0)) == 60
-    assert trace.objectives[10:, 0].mean() < SIX_HUNDRED.oracle.figures[1].mean()  # better than at random
 
 
 def test_it_ends_with_the_space():
