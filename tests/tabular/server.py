@@ -111,9 +111,9 @@ class _Handler(BaseHTTPRequestHandler):
             if "pause" in how:
                 time.sleep(how["pause"])
             piece = part[start : start + block]
+            self.server.sent += len(piece)  # before whoever waits for it goes on
             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if how.get("chunked") else piece)
             self.wfile.flush()
-            self.server.sent += len(piece)
 
 
 @contextmanager
