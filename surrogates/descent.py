@@ -84,7 +84,7 @@ def descend(
             # Huber's loss: configurations that failed to train lie far off, and must not pull the others.
             loss = nn.functional.huber_loss(out, figures[rows].nan_to_num(), reduction="none")
             optimizer.zero_grad()
-            (loss * known[rows] * weights).sum(1).mean().backward()  # type: ignore[no-untyped-call]
+            (loss * known[rows] * weights).sum(1).mean().backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
             if step % MEAN_EVERY == 0 or turn == per_epoch - 1:
