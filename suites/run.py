@@ -82,7 +82,7 @@ def _run(options: argparse.Namespace) -> int:
 
     order = _order(options)
     suite, source = load(order)
-    workers = count(options.workers, "--workers") if options.workers is not None else os.cpucount() or 1
+    workers = count(options.workers, "--workers") if options.workers is not None else os.cpu_count() or 1
     out = options.out or Path("results") / suite.name
     store.prepare(out, suite)
     started = time.monotonic()
