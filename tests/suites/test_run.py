@@ -87,7 +87,7 @@ def test_help_names_every_option(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["ws_vs_r"], "unknown suite 'ws_vs_r'; did you mean ws_vs_rs?"),
+        (["ws_vs_r"], "unknown suite 'ws_vs_r'; did you mean ws_vs_rs"),
         (["xyz"], "unknown suite 'xyz'; choose from "),
         (["catalogue"], "unknown suite 'catalogue'"),
         (["../suites/ws_vs_rs"], "unknown suite"),
