@@ -83,7 +83,7 @@ def test_a_path_uses_the_weights_of_the_network_and_no_others():
 def test_a_path_of_nasbench101_computes_what_the_network_computes_with_the_first_filters():
     space = NASBench101("A1")
     code = space.sample(np.random.default_rng(4), 1)[0]
-    net, alone = supernet(space, SMALL, "bns_ft"), network(space, code, SMALL)
+    net, alone = supernet(space, WIDE, "bns_ft"), network(space, code, WIDE)
     steps = net.plan(code.tobytes())
     with torch.no_grad():
         alone[0][0].weight.copy_(net.stem.weight)
