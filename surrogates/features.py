@@ -20,7 +20,9 @@ import numpy.typing as npt
 
 from nasbench_sim.spaces.nasbench101_cells import EDGES, NODES, OUTPUT, canonical
 from nasbench_sim.spaces.space import Codes
+from surrogates.cores import threads
 from surrogates.features_signal import SIGNAL_NAMES, log_counts, signal
+from surrogates.features_signal_single import log_counts_of_one, signal_of_one
 
 Floats = npt.NDArray[np.float32]
 
@@ -31,8 +33,8 @@ INNER_NAMES = tuple(LABEL[kind] for kind in INNER_LABELS)
 AHEAD, BEHIND = (INPUT_LABEL, *INNER_LABELS), (*INNER_LABELS, OUTPUT_LABEL)
 LETTER = "ABC"  # conv3x3, conv1x1, maxpool in the names of path features
 CHUNK = 1000  # rows per pass: they stay in the cache, and a power of two would lay all columns on the same lines
-MANY = 4  # passes that are shared out over two threads
-LEAST = 8  # rows of a pass: numpy adds up a single column in another order than several
+MANY = 4  # passes that are shared out over threads
+LEAST = 2  # rows of a pass: numpy adds up a single column in another order than several
 
 # A path from input to output is a set of inner nodes.  First by number, bit i standing for node i + 1; then the order
 # in which sums over paths run: by length, then by nodes.
@@ -79,29 +81,39 @@ def nasbench101_features(codes: Codes) -> tuple[Floats, list[str]]:
         block = forms[start : start + CHUNK]
         count = len(block)
         if count < LEAST:
-            block = np.pad(block, ((0, LEAST - count), (0, 0)), mode="edge")
-        cells = _cells(block)
-        columns = np.concatenate(
-            [
-                _counts(block, cells),
-                _degrees(cells),
-                _walks(cells),
-                _paths(cells),
-                _depths(cells),
-                signal(cells.edge, cells.has),
-                block.T.astype(np.float32),
-            ]
-        )
-        found[start : start + count] = columns.T[:count]
+            block = np.repeat(block, LEAST, axis=0)[:LEAST]
+        found[start : start + count] = _columns(block, same=count == 1).T[:count]
 
     starts = range(0, len(forms), CHUNK)
-    if len(starts) < MANY:
+    if len(starts) < MANY or threads() == 1:
         for start in starts:
             work_out(start)
     else:
-        with ThreadPoolExecutor(2) as threads:  # numpy lets go of the interpreter while it computes
-            list(threads.map(work_out, starts))
+        with ThreadPoolExecutor(threads()) as pool:  # numpy lets go of the interpreter while it computes
+            list(pool.map(work_out, starts))
     return found, list(names)
+
+
+def _columns(codes: Codes, same: bool) -> Floats:
+    """All features ``[k, n]`` of canonical codes ``[n, 26]``; ``same`` says that all rows are one cell."""
+    cells = _cells(codes)
+    if same:
+        code = codes[0].tolist()
+        sketch = np.repeat(np.array(signal_of_one(code), np.float32)[:, None], len(codes), axis=1)
+        logs = np.repeat(log_counts_of_one(code)[:, None], len(codes), axis=1)
+    else:
+        sketch, logs = signal(cells.edge, cells.has), log_counts(codes)
+    return np.concatenate(
+        [
+            _counts(cells, logs.astype(np.float32)),
+            _degrees(cells),
+            _walks(cells),
+            _paths(cells),
+            _depths(cells),
+            sketch,
+            codes.T.astype(np.float32),
+        ]
+    )
 
 
 @cache
@@ -131,8 +143,8 @@ _COUNT_NAMES = (
 )  # fmt: skip
 
 
-def _counts(codes: Codes, cells: Cells) -> Floats:
-    """Sizes, widths, the network's parameters and multiply-adds."""
+def _counts(cells: Cells, logs: Floats) -> Floats:
+    """Sizes, widths, and logarithms ``[2, n]`` of the network's parameters and multiply-adds."""
     convolved, pointwise, pooled = number = cells.has[1:4].sum(1)
     inner = convolved + pointwise + pooled
     edges = cells.edge.sum((0, 1))
@@ -154,7 +166,7 @@ def _counts(codes: Codes, cells: Cells) -> Floats:
             9 * convolved * width**2,
             pointwise * width**2,
             width * cells.edge[0, 1:OUTPUT].sum(0) + residual,
-            *log_counts(codes).astype(np.float32),
+            *logs,
         ]
     )
 

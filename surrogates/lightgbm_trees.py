@@ -13,6 +13,7 @@ import lightgbm
 import numpy as np
 
 from surrogates.boosting import DEFAULTS, REPRODUCIBLE
+from surrogates.cores import threads
 from surrogates.inputs import Features, Inputs
 from surrogates.members import Floats, Lessons, Member, Report, Rows, silent
 
@@ -20,7 +21,7 @@ ENSEMBLE: Mapping[str, Any] = {"learning_rate": 0.08, "feature_fraction": 0.15, 
 """Fewer and larger steps than a model alone takes: the mean over members smooths what they leave.  They stop by the
 absolute error, so that single networks that failed to train do not decide it."""
 
-FEW = 64  # rows
+FEW, MANY = 64, 512  # rows
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,8 @@ class Booster:
 def _values(trees: lightgbm.Booster, features: Features) -> Floats:
     if not len(features):
         return np.zeros(0)
-    threads = 2 if len(features) > 4000 else 1  # on few rows threads wait longer than they work
-    return np.asarray(trees.predict(features, raw_score=True, num_threads=threads), np.float64)
+    wanted = threads() if len(features) > MANY else 1  # on few rows threads wait longer than they work
+    return np.asarray(trees.predict(features, raw_score=True, num_threads=wanted), np.float64)
 
 
 def _booster(text: str, where: str) -> lightgbm.Booster:

@@ -16,7 +16,10 @@ from typing import Any
 
 import numpy as np
 import xgboost
+from scipy.special import logit
 
+from surrogates.cores import threads
+from surrogates.flat_trees import FlatTrees, Tree, rounded
 from surrogates.inputs import Features, Inputs
 from surrogates.members import Floats, Lessons, Member, Report, Rows, silent
 
@@ -35,6 +38,8 @@ DEFAULTS: Mapping[str, Any] = {
 }
 
 FEW = 1000  # rows on which threads would wait for each other longer than they work
+FEWEST = 8  # rows, below which the library takes longer to prepare itself than trees in numpy's arrays take
+FIELDS = ("split_indices", "left_children", "right_children")
 Margins = np.ndarray[Any, np.dtype[np.float32]]
 
 
@@ -79,9 +84,8 @@ class XGBoost:
 
     def together(self, members: Sequence[Member]) -> Callable[[Inputs], Floats]:
         """One booster with an output per member, so that a row's features are read once."""
-        boosters = [member.trees for member in members if isinstance(member, Booster)]
-        ask = _asking(_booster(json.dumps(_joined(boosters)).encode(), "the ensemble"))
-        return lambda inputs: np.asarray(ask(inputs.features), np.float64).T.copy()
+        ask = _together([member.trees for member in members if isinstance(member, Booster)])
+        return lambda inputs: ask(inputs.features)
 
 
 @dataclass(frozen=True)
@@ -91,12 +95,27 @@ class Booster:
     trees: xgboost.Booster
 
     def predict(self, inputs: Inputs) -> Floats:
-        return _asking(self.trees)(inputs.features).astype(np.float64)[:, 0]
+        return _together([self.trees])(inputs.features)[0]
 
     def save(self, path: Path) -> None:
         beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         beside.write_bytes(self.trees.save_raw("json"))
         os.replace(beside, path)
+
+
+def _together(boosters: Sequence[xgboost.Booster]) -> Callable[[Features], Floats]:
+    """From features ``float32[n, k]`` to the members' margins ``float64[m, n]``, the same for any company of a row."""
+    models = [json.loads(bytes(one.save_raw("json"))) for one in boosters]
+    members = [[_tree(tree) for tree in _trees(model)] for model in models]
+    bases = np.array([_base_margin(model) for model in models])[:, None]
+    flat = FlatTrees(members, boosters[0].num_features())
+    ask = _asking(_booster(json.dumps(_joined(models, members)).encode(), "the ensemble"))
+
+    def together(features: Features) -> Floats:
+        sums = flat.sums(features) if len(features) <= FEWEST else ask(features).astype(np.float64).T
+        return np.asarray(bases + sums)
+
+    return together
 
 
 def _asking(trees: xgboost.Booster) -> Callable[[Features], Margins]:
@@ -105,16 +124,16 @@ def _asking(trees: xgboost.Booster) -> Callable[[Features], Margins]:
     The number of threads is set where it changes alone: after that the library takes half a millisecond to configure
     itself anew, which is as long as one row takes.
     """
-    threads = 0
+    given = 0
 
     def ask(features: Features) -> Margins:
-        nonlocal threads
+        nonlocal given
         if not len(features):
             return np.zeros((0, 1), np.float32)
-        wanted = 2 if len(features) > FEW else 1
-        if wanted != threads:
+        wanted = threads() if len(features) > FEW else 1
+        if wanted != given:
             trees.set_param({"nthread": wanted})
-            threads = wanted
+            given = wanted
         found = trees.inplace_predict(features, predict_type="margin", validate_features=False)
         return np.asarray(found).reshape(len(features), -1)
 
@@ -135,37 +154,52 @@ def _booster(text: bytes, where: str) -> xgboost.Booster:
     return trees
 
 
-def _joined(boosters: Sequence[xgboost.Booster]) -> dict[str, Any]:
-    """The models of several boosters as one with as many outputs.  Each starts from its own base score."""
-    models = [json.loads(bytes(one.save_raw("json"))) for one in boosters]
-    joined: dict[str, Any] = models[0]
-    count = len(models)
+def _trees(model: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = model["learner"]["gradient_booster"]["model"]["trees"]
+    return found
+
+
+def _tree(found: Mapping[str, Any]) -> Tree:
+    """A tree of the library's JSON, where a leaf's value stands in the place of a threshold."""
+    if any(found["split_type"]):
+        raise ValueError("a tree tests categories")
+    conditions = np.array(found["split_conditions"], np.float32)
+    feature, left, right = (np.array(found[name], np.int64) for name in FIELDS)
+    return Tree(feature, conditions, left, right, conditions)
+
+
+def _joined(models: Sequence[dict[str, Any]], members: Sequence[Sequence[Tree]]) -> dict[str, Any]:
+    """The models of several boosters as one with as many outputs: sums of rounded leaves, without base scores."""
+    joined = models[0]
     learner = joined["learner"]
-    parts = [one["learner"]["gradient_booster"]["model"] for one in models]
-    rounds = max(len(part["trees"]) for part in parts)
+    parts = [_trees(model) for model in models]
+    for part, member in zip(parts, members, strict=True):
+        for tree, arrays, value in zip(part, member, rounded(member), strict=True):
+            tree["split_conditions"] = np.where(arrays.left < 0, value, arrays.threshold).tolist()
     trees: list[dict[str, Any]] = []
     owner: list[int] = []
     starts = [0]
-    for turn in range(rounds):
+    for turn in range(max(map(len, parts))):
         for number, part in enumerate(parts):
-            tree = part["trees"][turn] if turn < len(part["trees"]) else _nothing(part["trees"][0])
-            tree = {**tree, "id": len(trees)}
-            trees.append(tree)
+            tree = part[turn] if turn < len(part) else _nothing(part[0])
+            trees.append({**tree, "id": len(trees)})
             owner.append(number)
         starts.append(len(trees))
     model = learner["gradient_booster"]["model"]
     model["trees"], model["tree_info"], model["iteration_indptr"] = trees, owner, starts
     model["gbtree_model_param"] = {"num_parallel_tree": "1", "num_trees": str(len(trees))}
-    scores = [_base_score(one) for one in models]
-    learner["learner_model_param"]["num_target"] = str(count)
-    learner["learner_model_param"]["base_score"] = "[" + ",".join(f"{score:.9E}" for score in scores) + "]"
+    learner["learner_model_param"]["num_target"] = str(len(models))
+    learner["learner_model_param"]["base_score"] = "[" + ",".join("0E0" for _ in models) + "]"
+    learner["objective"] = {"name": "reg:squarederror", "reg_loss_param": {"scale_pos_weight": "1"}}
     learner["attributes"] = {}
     return joined
 
 
-def _base_score(model: dict[str, Any]) -> float:
-    text = str(model["learner"]["learner_model_param"]["base_score"])
-    return float(text.strip("[]"))
+def _base_margin(model: dict[str, Any]) -> float:
+    """What a model's sums of leaves start from."""
+    learner = model["learner"]
+    score = float(str(learner["learner_model_param"]["base_score"]).strip("[]"))
+    return float(logit(score)) if learner["objective"]["name"] == "binary:logistic" else score
 
 
 def _nothing(like: dict[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,7 @@ _VARIABLES = (
     *(Variable(f"edge_{x}_{y}", (0, 1), "ordinal") for x, y in EDGES),
     *(Variable(f"node_{node}", ("absent", *OPERATIONS)) for node in range(1, OUTPUT)),
 )
+_ENDS = np.array(EDGES).T
 
 SUBSPACES = ("A1", "A2", "A3", "A4", "full", "nres", "res")
 
@@ -104,9 +105,10 @@ class NASBench101:
         codes = checked(codes)
         present = np.concatenate([np.ones((len(codes), 1), bool), codes[:, 21:] > 0, np.ones((len(codes), 1), bool)], 1)
         well_formed = (codes[:, :21] <= 1).all(1) & (codes[:, 21:] <= len(OPERATIONS)).all(1)
-        for position, (x, y) in enumerate(EDGES):
-            well_formed &= (codes[:, position] == 0) | (present[:, x] & present[:, y])
-        return well_formed & self._admits(prune(codes))
+        nodes = np.ascontiguousarray(present.T)
+        edges = np.ascontiguousarray(codes[:, :21].T)
+        well_formed &= ((edges == 0) | (nodes[_ENDS[0]] & nodes[_ENDS[1]])).all(0)
+        return np.asarray(well_formed & self._admits(prune(codes)))
 
     def sample(self, rng: np.random.Generator, n: int) -> Codes:
         """Distinct cells, ``uint8[n, 26]``, each cell (not each matrix) equally likely.

@@ -24,7 +24,10 @@ CONV3X3, CONV1X1, MAXPOOL = 1, 2, 3
 CHUNK = 1024  # rows per pass, so that the columns at work stay in the processor's cache
 
 _SALTS = np.array([0x9E3779B97F4A7C15, 0x3C6EF372FE94F82B, 0xD1B54A32D192ED03], np.uint64)
+_SHIFTS = [np.uint64(shift) for shift in (30, 27, 31)]
+_FACTORS = [np.uint64(factor) for factor in (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)]
 _ABSENT = len(EDGES)
+_SOURCES, _TARGETS = np.array(EDGES).T
 _TURNED = np.array(
     [
         [[EDGE.get((x, y), _ABSENT) for x in range(NODES)] for y in range(NODES)],
@@ -66,6 +69,8 @@ def key(codes: Codes) -> Keys:
     all of them.
     """
     codes = checked(codes)
+    if len(codes) == 1:
+        return np.array([_key_of_one(codes[0].tolist())], np.uint64)
     keys = np.empty((len(codes), 2), np.uint64)
     for start in range(0, len(codes), CHUNK):
         columns = np.ascontiguousarray(codes[start : start + CHUNK].T)
@@ -95,8 +100,7 @@ def _prune_columns(columns: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     for y in range(1, NODES):
         reached[:, y] = np.bitwise_or.reduce(edges[:, y, :y] & reached[:, :y], axis=1)
     alive = reached[0] & reached[1, ::-1]
-    sources, targets = np.array(EDGES).T
-    kept = columns[: len(EDGES)] & alive[sources] & alive[targets]
+    kept = columns[: len(EDGES)] & alive[_SOURCES] & alive[_TARGETS]
     return np.concatenate([kept, columns[len(EDGES) :] * alive[1:OUTPUT]])
 
 
@@ -120,12 +124,50 @@ def _key_columns(columns: npt.NDArray[np.uint8]) -> Keys:
 
 def _mix(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """Scramble 64 bits (the finaliser of Steele et al. 2014, SplitMix), in place."""
-    value ^= value >> np.uint64(30)
-    value *= np.uint64(0xBF58476D1CE4E5B9)
-    value ^= value >> np.uint64(27)
-    value *= np.uint64(0x94D049BB133111EB)
-    value ^= value >> np.uint64(31)
+    value ^= value >> _SHIFTS[0]
+    value *= _FACTORS[0]
+    value ^= value >> _SHIFTS[1]
+    value *= _FACTORS[1]
+    value ^= value >> _SHIFTS[2]
     return value
+
+
+def _key_of_one(code: list[int]) -> tuple[int, int]:
+    """As ``key``, of one code in plain numbers, in a quarter of the time."""
+    edges = [edge for edge, entry in zip(EDGES, code, strict=False) if entry & 1]  # by target, then by source
+    reached, reaching = {0}, {OUTPUT}
+    for x, y in edges:
+        if x in reached:
+            reached.add(y)
+    for x, y in reversed(edges):
+        if y in reaching:
+            reaching.add(x)
+    alive = reached & reaching
+    edges = [(x, y) for x, y in edges if x in alive and y in alive]
+    colours = [11, *(entry if node + 1 in alive else 0 for node, entry in enumerate(code[len(EDGES) :])), 13]
+    nodes = [0, *(node for node in range(1, OUTPUT) if colours[node]), OUTPUT]
+    into = [[x for x, y in edges if y == node] for node in range(NODES)]
+    out_of = [[y for x, y in edges if x == node] for node in range(NODES)]
+    ahead, behind = [0] * NODES, [0] * NODES
+    first, second, third = (int(salt) for salt in _SALTS)
+    for _ in range(2):
+        for y in range(NODES):
+            ahead[y] = _mixed(colours[y] + first + sum([ahead[x] for x in into[y]]))
+        for x in reversed(range(NODES)):
+            behind[x] = _mixed(colours[x] + second + sum([behind[y] for y in out_of[x]]))
+        colours = [_mixed(one + (other << 1)) for one, other in zip(ahead, behind, strict=True)]
+    kept = [colours[node] for node in nodes]
+    absent = NODES - len(nodes)
+    lane = sum([_mixed(colour ^ third) for colour in kept]) + absent * _mixed(third)
+    return _mixed(sum(kept)), _mixed(lane)
+
+
+def _mixed(value: int) -> int:
+    """As ``_mix``, of one number, whose higher bits do not count."""
+    value &= 0xFFFFFFFFFFFFFFFF
+    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
+    value = (value ^ value >> 27) * 0x94D049BB133111EB & 0xFFFFFFFFFFFFFFFF
+    return value ^ value >> 31
 
 
 def canonical(codes: Codes, keys: Keys | None = None) -> Codes:
@@ -154,10 +196,13 @@ def canonical(codes: Codes, keys: Keys | None = None) -> Codes:
 
 @cache
 def sorted_keys() -> tuple[Keys, npt.NDArray[np.int64]]:
-    """Keys of all cells in increasing order of the first lane, and the cells' numbers in that order."""
+    """Keys of all cells in increasing order of the first lane, and the cells' numbers in that order.
+
+    Each lane lies together in memory: a search would copy all of it otherwise, at every call.
+    """
     keys = key(all_cells())
     order = np.argsort(keys[:, 0])
-    return keys[order], order
+    return np.asfortranarray(keys[order]), order
 
 
 @cache

@@ -251,3 +251,14 @@ def test_an_unknown_sub_space_is_named_with_the_choices():
 def test_what_is_no_cell_has_no_canonical_form():
     with pytest.raises(UserError, match="code 1 is no NAS-Bench-101 cell"):
         canonical(np.stack([everything()[5], np.zeros(26, np.uint8)]))
+
+
+def test_one_code_alone_has_the_key_it_has_among_many():
+    rng = np.random.default_rng(4)
+    cells_there = FULL.sample(rng, 300)
+    spoilt = cells_there.copy()
+    spoilt[np.arange(300), rng.integers(0, 26, 300)] = rng.integers(0, 256, 300)
+    anything = rng.integers(0, 4, (300, 26)).astype(np.uint8)
+    codes = np.concatenate([cells_there, spoilt, anything])
+    alone = np.concatenate([FULL.key(codes[row : row + 1]) for row in range(len(codes))])
+    np.testing.assert_array_equal(alone, FULL.key(codes))
