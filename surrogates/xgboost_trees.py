@@ -95,7 +95,7 @@ class Booster:
     trees: xgboost.Booster
 
     def predict(self, inputs: Inputs) -> Floats:
-        return _together([self.trees])(inputs.features)[0]
+        return np.asarray(_together([self.trees])(inputs.features)[0])
 
     def save(self, path: Path) -> None:
         beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
