@@ -143,6 +143,8 @@ def _record(options: argparse.Namespace) -> int:
         _positive(options.repeats, "--repeats"),
         tuple(_positive(one, "--at") for one in _list(options.at)),
         together if options.together is None else _positive(options.together, "--together"),
+        # What one thread trains takes the same time of a processor whatever else that does.
+        processor_time=there.kind == "cpu" and (processes > 1 or options.threads == "1"),
     )  # fmt: skip
     seconds = None if options.hours is None else 3600 * _number(options.hours, "--hours")
     with progress("trainings", len(recording.codes()) * recording.repeats) as advance:

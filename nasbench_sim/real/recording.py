@@ -46,6 +46,8 @@ class Recording:
         repeats: trainings of each.
         epochs: fidelities below the recipe's epochs at which networks are evaluated on the way.
         together: how many networks are trained at once.
+        processor_time: seconds are those of the processor, not of the wall, so that a machine that does other work
+            beside it records the same; for networks that one thread trains.
     """
 
     space: Space
@@ -57,6 +59,7 @@ class Recording:
     repeats: int
     epochs: tuple[int, ...]
     together: int
+    processor_time: bool = False
 
     @property
     def fidelities(self) -> tuple[int, ...]:
@@ -90,6 +93,11 @@ class Recording:
             for repeat in range(self.repeats):
                 yield repeat, slice(start, min(start + self.together, len(codes)))
 
+    @property
+    def seconds_of(self) -> str:
+        """What the seconds are of."""
+        return "one thread of the processor" if self.processor_time else "the wall-clock"
+
     def about(self, codes: Codes, repeat: int) -> dict[str, object]:
         """What a group's trainings are."""
         recipe = dict(self.recipe.described)
@@ -101,6 +109,7 @@ class Recording:
             "recipe": recipe,
             "fidelities": list(self.fidelities),
             "device": [self.device.kind, self.device.mixed],
+            "seconds": self.seconds_of,
             "torch": version("torch"),
             "codes": codes.tolist(),
             "repeat": repeat,
@@ -169,9 +178,17 @@ def _share(
             late = seconds is not None and time.monotonic() - began >= seconds
             if late or os.getppid() != parent:  # whoever is left alone ends
                 return
-            splits = splits or feed(recording.data, recording.device)
+            if splits is None:
+                splits = feed(recording.data, recording.device)
+                _warm_up(recording, codes[rows], splits)
             ledger.obtain(key, partial(_trained, recording, codes[rows], splits, repeat, about))
         advance(rows.stop - rows.start)
+
+
+def _warm_up(recording: Recording, codes: Codes, splits: Splits) -> None:
+    """One epoch that nobody keeps: a process's first training pays for what its libraries prepare once."""
+    recipe = recording.recipe.with_(epochs=1)
+    train_side_by_side(recording.space, codes, recording.shape, splits, recipe, recording.device, SEED)
 
 
 def _in_processes(
@@ -218,7 +235,7 @@ def _trained(
     assert splits is not None
     outcomes = train_side_by_side(
         recording.space, codes, recording.shape, splits, recording.recipe, recording.device, repeat,
-        recording.fidelities[:-1],
+        recording.fidelities[:-1], time.process_time if recording.processor_time else time.perf_counter,
     )  # fmt: skip
     trainings = []
     for outcome in outcomes:
@@ -297,7 +314,8 @@ def _attributes(recording: Recording, path: Path, rows: int, failed: int) -> dic
         "description": (
             f"{rows} configurations ({part}), {recording.repeats} trainings each of {recipe.epochs} epochs, with width "
             f"{width}{depth}; recipe: {', '.join(f'{key} {value}' for key, value in recipe.described.items())}; "
-            f"trained on {device.name} in {'16' if device.mixed else '32'} bits{side_by_side}{check_text}. "
+            f"trained on {device.name} in {'16' if device.mixed else '32'} bits; seconds of "
+            f"{recording.seconds_of}{side_by_side}{check_text}. "
             f"{failed} trainings failed and are missing."
         ),
         "space": space.name,
@@ -319,5 +337,6 @@ def _attributes(recording: Recording, path: Path, rows: int, failed: int) -> dic
         "images": (len(data.train), len(data.validation), len(data.test)),
         "width": width,
         "device": device.name,
+        "seconds_of": recording.seconds_of,
         "torch": version("torch"),
     }

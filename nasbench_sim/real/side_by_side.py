@@ -24,6 +24,7 @@ from nasbench_sim.real.training import (
     DIVERGED,
     DONE,
     EVALUATION_BATCH,
+    Clock,
     Outcome,
     Pair,
     is_memory,
@@ -37,7 +38,7 @@ from nasbench_sim.spaces.space import Codes, Space
 
 def train_side_by_side(
     space: Space, codes: Codes, shape: Shape, splits: Splits, recipe: Recipe, device: Device, seed: int,
-    checks: Collection[int] = (),
+    checks: Collection[int] = (), clock: Clock = time.perf_counter,
 ) -> list[Outcome]:  # fmt: skip
     """Train the networks of ``codes[K, d]``, all with one seed.
 
@@ -50,6 +51,7 @@ def train_side_by_side(
         device: where.
         seed: of weights and order, as in ``training.train``.
         checks: epochs after which networks are evaluated on the way; the learning rate goes on as it was.
+        clock: by which seconds are counted; on streams of CUDA they are wall-clock.
 
     Returns:
         Of each network its outcome, whose seconds are its share of what all took together.  What does not fit into
@@ -57,7 +59,7 @@ def train_side_by_side(
     """
     if space.name == "nasbench201" and len(codes) > 1:
         try:
-            return _stacked(space, codes, shape, splits, recipe, device, seed, checks)
+            return _stacked(space, codes, shape, splits, recipe, device, seed, checks, clock)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not is_memory(error):
                 raise
@@ -67,11 +69,14 @@ def train_side_by_side(
         return [
             one
             for half in (codes[:middle], codes[middle:])
-            for one in train_side_by_side(space, half, shape, splits, recipe, device, seed, checks)
+            for one in train_side_by_side(space, half, shape, splits, recipe, device, seed, checks, clock)
         ]
     if device.kind == "cuda" and len(codes) > 1:
         return _on_streams(space, codes, shape, splits, recipe, device, seed, checks)
-    return [train(partial(network, space, code, shape), splits, recipe, device, seed, checks=checks) for code in codes]
+    return [
+        train(partial(network, space, code, shape), splits, recipe, device, seed, checks=checks, clock=clock)
+        for code in codes
+    ]
 
 
 def _on_streams(
@@ -98,9 +103,9 @@ def _on_streams(
 
 def _stacked(
     space: Space, codes: Codes, shape: Shape, splits: Splits, recipe: Recipe, device: Device, seed: int,
-    checks: Collection[int],
+    checks: Collection[int], clock: Clock,
 ) -> list[Outcome]:  # fmt: skip
-    began = time.perf_counter()
+    began = clock()
     nets = [seeded(partial(network, space, code, shape), seed) for code in codes]
     width, cells = size(space, shape)
     net: nn.Module = Together(codes, nets, width, cells or 1).to(device.torch)
@@ -133,17 +138,17 @@ def _stacked(
         alive &= np.isfinite(lost.cpu().numpy())
         completed[alive] += 1
         if epoch + 1 in checks and epoch + 1 < recipe.epochs:
-            before = time.perf_counter()
+            before = clock()
             for place, pair in enumerate(_evaluated(net, splits, device, alive)):
                 if pair is not None:
                     found[place][epoch + 1] = pair
-            evaluating += time.perf_counter() - before
+            evaluating += clock() - before
         if not alive.any():
             break
-    before = time.perf_counter()
+    before = clock()
     last = _evaluated(net, splits, device, alive)
-    evaluating += time.perf_counter() - before
-    training = time.perf_counter() - began - evaluating
+    evaluating += clock() - before
+    training = clock() - began - evaluating
     outcomes = []
     for place, (pair, share) in enumerate(zip(last, _shares(space, codes).tolist(), strict=True)):
         good = pair is not None and math.isfinite(pair[0]["loss"])

@@ -27,6 +27,9 @@ EVALUATION_BATCH = 512
 
 _GENERATOR = threading.Lock()  # torch's generator of weights is one for all threads
 
+Clock = Callable[[], float]
+"""Seconds since whenever: ``time.perf_counter`` (wall-clock) or ``time.process_time`` (of the processor)."""
+
 Pair = tuple[dict[str, float], dict[str, float]]
 """Figures on the validation and on the test split."""
 
@@ -38,8 +41,8 @@ class Outcome:
     Attributes:
         status: "done", "diverged" or "out of memory".
         epochs: completed.
-        seconds: of training, wall-clock.
-        evaluation_seconds: of validating and testing, wall-clock.
+        seconds: of training, by the clock that was given.
+        evaluation_seconds: of validating and testing, likewise.
         validation: ``error``, ``auc`` and ``loss`` at the end; empty where it failed.
         test: likewise.
         curve: of each epoch ``validation error`` and mean ``training loss``, where asked for.
@@ -74,6 +77,7 @@ def train(
     checks: Collection[int] = (),
     checkpoint: Path | None = None,
     every_seconds: float = CHECKPOINT_SECONDS,
+    clock: Clock = time.perf_counter,
 ) -> Outcome:
     """Train a network.  On a CPU the same arguments give the same figures, seconds apart.
 
@@ -87,8 +91,9 @@ def train(
         checks: epochs after which it is evaluated on the way.
         checkpoint: file from which an interrupted training goes on, and in which it is kept meanwhile.
         every_seconds: between checkpoints, at least.
+        clock: by which a training's seconds are counted.
     """
-    training = _Training(recipe, device, splits, seed, curve, checks)
+    training = _Training(recipe, device, splits, seed, curve, checks, clock)
     try:
         training.start(seeded(make, seed))
         if checkpoint is not None:
@@ -120,9 +125,10 @@ class _Training:
     """One training under way."""
 
     def __init__(
-        self, recipe: Recipe, device: Device, splits: Splits, seed: int, curve: bool, checks: Collection[int]
-    ) -> None:
-        self.recipe, self.device, self.splits, self.seed = recipe, device, splits, seed
+        self, recipe: Recipe, device: Device, splits: Splits, seed: int, curve: bool, checks: Collection[int],
+        clock: Clock,
+    ) -> None:  # fmt: skip
+        self.recipe, self.device, self.splits, self.seed, self.clock = recipe, device, splits, seed, clock
         self.with_curve, self.to_check = curve, checks
         self.checks: dict[int, Pair] = {}
         self.epoch = 0
@@ -132,7 +138,7 @@ class _Training:
         self.began: float | None = None  # of what the clock is running for
 
     def start(self, net: nn.Module) -> None:
-        self.began = time.perf_counter()
+        self.began = self.clock()
         self.net = net.to(self.device.torch, memory_format=self.device.layout)
         self.optimiser = optimiser(self.recipe, list(net.parameters()))
         self.scaler = self.device.scaler()
@@ -142,7 +148,7 @@ class _Training:
         """One epoch; whether its loss is a number."""
         assert self.net is not None
         net, fed, recipe = self.net, self.splits.train, self.recipe
-        self.began = time.perf_counter()
+        self.began = self.clock()
         net.train()
         total = torch.zeros((), device=self.device.torch)
         each = steps(len(fed), recipe.batch_size)
@@ -196,7 +202,7 @@ class _Training:
 
     def _evaluated(self, fed: Fed) -> dict[str, float]:
         assert self.net is not None
-        self.began = time.perf_counter()
+        self.began = self.clock()
         found = metrics(logits(self.net, fed, self.device), fed.labels.cpu().numpy())
         self.evaluation_seconds += self._stop()
         return found
@@ -205,7 +211,7 @@ class _Training:
         """Seconds since the clock was started, and stops it."""
         if self.began is None:
             return 0.0
-        elapsed, self.began = time.perf_counter() - self.began, None
+        elapsed, self.began = self.clock() - self.began, None
         return elapsed
 
     def _about(self) -> list[str]:
