@@ -211,7 +211,7 @@ def _prestudy(options: argparse.Namespace) -> int:
         shown = sorted({e for e in (1, 2, 5, 10, 20, 50, 100) if e < how.epochs})
         ranks = ", ".join(f"{e} epochs {one['ranking'][e - 1]:.2f}" for e in shown if one["ranking"][e - 1] is not None)
         print(f"{one['space']:<16} {one['rate']:>8g} {one['failed']:>6} {final:>7} {rough:>11}  {ranks or '-'}")
-    print(f"wrote {options.out}")
+    print(f"wrote {options.out}; as a page: python -m reports.prestudy {options.out}")
     return 0
 
 

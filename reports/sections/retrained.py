@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from nasbench_sim.errors import UserError
-from reports.blocks import Block, Cell, Section, Table, Text
+from reports.blocks import Block, Cell, Figure, Gallery, Section, Table, Text
+from reports.figures.trainings import milestones
 from reports.results import Results
 
 
@@ -21,6 +22,7 @@ def retrained(results: Results) -> list[Section]:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         rows = [_row(results, group) for group in _groups(told["rows"]).values()]
+        drawn = [_boxes(results, task.name, task.label, told["rows"]) for task in results.tasks]
         best, epochs, published, note = told["best"], told["epochs"], told["published"], told["note"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged: delete it and run the suite again, its trainings are kept") from error
@@ -38,6 +40,7 @@ def retrained(results: Results) -> list[Section]:
             rows,
             wide=True,
         ),
+        *(one for one in drawn if one is not None),
     ]  # fmt: skip
     if published:
         blocks.append(
@@ -57,6 +60,26 @@ def _groups(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, int], lis
     for row in rows:
         groups.setdefault((row["task"], row["strategy"], row["evaluations"]), []).append(row)
     return groups
+
+
+def _boxes(results: Results, task: str, label: str, rows: Sequence[Mapping[str, Any]]) -> Gallery | None:
+    """Test accuracies of the chosen configurations over runs, as figures 6.5b and 6.6b of the medical study."""
+    groups: dict[str, dict[int, np.ndarray[Any, np.dtype[np.float64]]]] = {}
+    for (name, strategy, evaluations), group in _groups(rows).items():
+        chosen = [one for row in group if (one := _chosen(row["trainings"], "validation")) is not None]
+        if name == task and chosen:
+            groups.setdefault(strategy, {})[evaluations] = np.array([100 * (1 - one["error"]) for one in chosen])
+    if not groups:
+        return None
+    name = f"retrained-{task.replace('/', '-')}"
+    drawing = milestones(name, label, groups, "test accuracy, %")
+    told = "; ".join(
+        f"{strategy} after {evaluations:,} evaluations {np.median(values):.1f}%"
+        for strategy, found in groups.items()
+        for evaluations, values in found.items()
+    )
+    text = "Test accuracy of the configuration chosen on validation, trained for longer, over runs."
+    return Gallery([Figure(name, drawing, f"Medians: {told}.")], text)
 
 
 def _row(results: Results, group: Sequence[Mapping[str, Any]]) -> list[Cell | str]:
