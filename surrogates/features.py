@@ -10,7 +10,6 @@ each call of numpy costs more than what it computes.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import combinations, product
 from typing import NamedTuple
@@ -20,7 +19,6 @@ import numpy.typing as npt
 
 from nasbench_sim.spaces.nasbench101_cells import EDGES, NODES, OUTPUT, canonical
 from nasbench_sim.spaces.space import Codes
-from surrogates.cores import threads
 from surrogates.features_signal import SIGNAL_NAMES, log_counts, signal
 from surrogates.features_signal_single import log_counts_of_one, signal_of_one
 
@@ -33,7 +31,6 @@ INNER_NAMES = tuple(LABEL[kind] for kind in INNER_LABELS)
 AHEAD, BEHIND = (INPUT_LABEL, *INNER_LABELS), (*INNER_LABELS, OUTPUT_LABEL)
 LETTER = "ABC"  # conv3x3, conv1x1, maxpool in the names of path features
 CHUNK = 1000  # rows per pass: they stay in the cache, and a power of two would lay all columns on the same lines
-MANY = 4  # passes that are shared out over threads
 LEAST = 2  # rows of a pass: numpy adds up a single column in another order than several
 
 # A path from input to output is a set of inner nodes.  First by number, bit i standing for node i + 1; then the order
@@ -76,21 +73,12 @@ def nasbench101_features(codes: Codes) -> tuple[Floats, list[str]]:
     names = _names()
     forms = canonical(codes)
     found = np.empty((len(forms), len(names)), np.float32)
-
-    def work_out(start: int) -> None:
+    for start in range(0, len(forms), CHUNK):
         block = forms[start : start + CHUNK]
         count = len(block)
         if count < LEAST:
             block = np.repeat(block, LEAST, axis=0)[:LEAST]
         found[start : start + count] = _columns(block, same=count == 1).T[:count]
-
-    starts = range(0, len(forms), CHUNK)
-    if len(starts) < MANY or threads() == 1:
-        for start in starts:
-            work_out(start)
-    else:
-        with ThreadPoolExecutor(threads()) as pool:  # numpy lets go of the interpreter while it computes
-            list(pool.map(work_out, starts))
     return found, list(names)
 
 

@@ -19,6 +19,7 @@ from nasbench_sim.errors import UserError
 from nasbench_sim.spaces.space import Codes, Space
 from nasbench_sim.tabular.table import Table
 from surrogates import differences, kinds, model
+from surrogates.cores import in_parts, threads
 from surrogates.differences import Differences
 from surrogates.ensemble import part_of
 from surrogates.inputs import Inputs
@@ -27,6 +28,8 @@ from surrogates.model import CHUNK, Model
 from surrogates.splits import Split
 from surrogates.targets import LEAST, Target, log_mean, main_target
 
+PART = 2500  # codes of a thread's turn: with fewer, threads wait for the interpreter more often
+TREES = ("xgb", "lgb")
 ENUMERABLE = 10**6  # configurations; of larger spaces no optimum is known
 
 
@@ -90,16 +93,22 @@ class Surrogate:
             UserError: wrong shape, or a code that is no configuration of the space.
         """
         inputs = Inputs(self.space, codes)
-        parts = []
-        for start in range(0, len(inputs), CHUNK):
-            parts.append(
-                self._answers(inputs if len(inputs) <= CHUNK else part_of(inputs, slice(start, start + CHUNK)))
-            )
-        if len(parts) == 1:
-            return parts[0]
+        size = PART if self._shared else CHUNK
+        if 0 < len(inputs) <= size:
+            return self._answers(inputs)
+        rows = [slice(start, start + size) for start in range(0, len(inputs), size)]
+        if self._shared:
+            parts = in_parts(lambda some: self._answers(part_of(inputs, some)), rows)
+        else:
+            parts = [self._answers(part_of(inputs, some)) for some in rows]
         if not parts:
             return Answers(np.zeros(0), np.zeros(0), np.zeros((0, len(self.fidelities))), np.zeros(0), np.zeros(0))
         return Answers(*(np.concatenate(arrays) for arrays in zip(*(vars(one).values() for one in parts), strict=True)))
+
+    @property
+    def _shared(self) -> bool:
+        """Whether parts of a question are shared out over threads: networks and kernels have threads of their own."""
+        return threads() > 1 and all(ensemble.kind in TREES for ensemble in self.error.ensembles)
 
     def _answers(self, inputs: Inputs) -> Answers:
         log, spread = self.error.logs(inputs)

@@ -18,7 +18,6 @@ import numpy as np
 import xgboost
 from scipy.special import logit
 
-from surrogates.cores import threads
 from surrogates.flat_trees import FlatTrees, Tree, rounded
 from surrogates.inputs import Features, Inputs
 from surrogates.members import Floats, Lessons, Member, Report, Rows, silent
@@ -37,7 +36,6 @@ DEFAULTS: Mapping[str, Any] = {
     "verbosity": 0,
 }
 
-FEW = 1000  # rows on which threads would wait for each other longer than they work
 FEWEST = 8  # rows, below which the library takes longer to prepare itself than trees in numpy's arrays take
 FIELDS = ("split_indices", "left_children", "right_children")
 Margins = np.ndarray[Any, np.dtype[np.float32]]
@@ -119,24 +117,16 @@ def _together(boosters: Sequence[xgboost.Booster]) -> Callable[[Features], Float
 
 
 def _asking(trees: xgboost.Booster) -> Callable[[Features], Margins]:
-    """From features ``float32[n, k]`` to margins ``float32[n, outputs]``.
-
-    The number of threads is set where it changes alone: after that the library takes half a millisecond to configure
-    itself anew, which is as long as one row takes.
-    """
-    given = 0
+    """From features ``float32[n, k]`` to margins ``float32[n, outputs]``, by one thread; several may ask at once."""
+    trees.set_param({"nthread": 1})
 
     def ask(features: Features) -> Margins:
-        nonlocal given
         if not len(features):
             return np.zeros((0, 1), np.float32)
-        wanted = threads() if len(features) > FEW else 1
-        if wanted != given:
-            trees.set_param({"nthread": wanted})
-            given = wanted
         found = trees.inplace_predict(features, predict_type="margin", validate_features=False)
         return np.asarray(found).reshape(len(features), -1)
 
+    ask(np.zeros((1, trees.num_features()), np.float32))  # the library prepares itself here, while nobody else asks
     return ask
 
 

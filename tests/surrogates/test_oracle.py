@@ -16,7 +16,9 @@ from nasbench_sim.spaces.nasbench101 import NASBench101
 from nasbench_sim.spaces.nasbench201 import NASBench201
 from nasbench_sim.strategies.random_search import RandomSearch
 from nasbench_sim.strategies.regularized_evolution import RegularizedEvolution
+from surrogates import cores
 from surrogates import oracle as oracles
+from surrogates import surrogate as surrogates_of
 from surrogates.oracle import SurrogateOracle
 from tests import synthetic
 from tests.surrogates import small
@@ -165,3 +167,17 @@ def test_seeds_in_lockstep_leave_the_traces_of_one_at_a_time(surrogate, darts, s
             np.testing.assert_array_equal(alone.codes, trace.codes)
             np.testing.assert_array_equal(alone.objectives, trace.objectives)
             np.testing.assert_array_equal(alone.seconds, trace.seconds)
+
+
+@pytest.mark.parametrize("kind", ["lgb", "xgb"])
+def test_parts_of_a_question_on_any_number_of_threads_have_the_same_answers(kind, nb201_table, monkeypatch):
+    pytest.importorskip({"lgb": "lightgbm", "xgb": "xgboost"}[kind])
+    made = small.train(kind, SPACE, nb201_table)[0]
+    codes = SPACE.sample(np.random.default_rng(0), 400)
+    monkeypatch.setattr(surrogates_of, "PART", 37)
+    answers = []
+    for count in (1, 4):
+        monkeypatch.setattr(cores, "_cores", lambda count=count: count)
+        answers.append(vars(made.answers(codes)))
+    for name, found in answers[0].items():
+        np.testing.assert_array_equal(found, answers[1][name])
