@@ -105,6 +105,7 @@ TABLE = "table:"
 TASKS = (
     *(f"nasbench101/{subspace}" for subspace in SUBSPACES),
     *(f"nasbench201/{data_set}" for data_set in NASBENCH201_DATA_SETS),
+    "nasbench201/digits",
     *(f"macronas/{data_set}" for data_set in MACRONAS_DATA_SETS),
     "nasbench_macro",
     "nasbench301",
@@ -281,6 +282,8 @@ def tabular_oracle(
         return _of_table(family, part, folder, options)
     if family in ("nasbench_macro", "hpolib", "hpobench", "taskset"):
         return _of_table(name.replace("/", "_"), part, folder, options)
+    if name == "nasbench201/digits":
+        return _of_table("nasbench201_digits", part, folder, options)
     if family == "nasbench201":
         return TabularOracle(NASBench201(dataset=part), Table.open(find("nasbench201", folder)), part, **options)
     table, timing, index = _nasbench101(folder)

@@ -81,6 +81,7 @@ def _live(recorded: TabularOracle, folder: Path, device: str) -> RealOracle:
     from nasbench_sim.real.device import device as named
     from nasbench_sim.real.oracle import RealOracle
     from nasbench_sim.real.recipes import Recipe
+    from nasbench_sim.real.recording import PROCESSOR
 
     about = recorded.table.attributes
     try:
@@ -94,8 +95,9 @@ def _live(recorded: TabularOracle, folder: Path, device: str) -> RealOracle:
     if data.fingerprint != about.get("data_sha256"):
         raise UserError(f"{recorded.table.path} was recorded on other data than {recorded.data_set} is here")
     return RealOracle(
-        recorded.space, data, recipe, named(device), folder, width=width, cells=cells or None, noise="repeat"
-    )
+        recorded.space, data, recipe, named(device), folder, width=width, cells=cells or None, noise="repeat",
+        processor_time=about.get("seconds_of") == PROCESSOR,
+    )  # fmt: skip
 
 
 class Judged(Watched):

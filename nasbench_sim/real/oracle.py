@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
@@ -52,6 +53,7 @@ class RealOracle:
         objectives: "error", then any of "parameters", "loss", "auc" (as 1 - AUC).
         fidelities: epochs that may be asked, each trained from scratch; None for the recipe's alone.
         clock: a timing table to charge seconds by; None charges those that a training took here.
+        processor_time: a training's seconds are those of the processor, not of the wall; for one thread on a CPU.
 
     Raises:
         UserError: an unknown noise or objective, or networks that cannot be built.
@@ -72,6 +74,7 @@ class RealOracle:
         objectives: Sequence[str] = ("error",),
         fidelities: Sequence[int] | None = None,
         clock: TableClock | None = None,
+        processor_time: bool = False,
     ) -> None:
         if noise not in NOISES:
             raise UserError(f"noise of real trainings is one of {', '.join(NOISES)}, not {noise!r}")
@@ -87,7 +90,7 @@ class RealOracle:
         self.shape = Shape(data.inputs, data.classes, width, cells)
         network_size = size(space, self.shape)
         check_shape(space, self.shape)
-        self.noise, self.repeats, self.clock = noise, repeats, clock
+        self.noise, self.repeats, self.clock, self.processor_time = noise, repeats, clock, processor_time
         self._fidelities = tuple(sorted({int(one) for one in (fidelities or (recipe.epochs,))}))
         self.ledger = Ledger(folder)
         self.trained = 0  # in this process; nothing depends on it
@@ -100,6 +103,7 @@ class RealOracle:
             "recipe": dict(recipe.described),
             "device": [device.kind, device.mixed],
             "torch": version("torch"),
+            **({"seconds": "of the processor"} if processor_time else {}),
         }
         if hasattr(space, "sample"):
             check(clock, space.sample(np.random.default_rng(0), 1))
@@ -151,7 +155,7 @@ class RealOracle:
             "kind": "trained",
             "fingerprint": identity(self.about),
             "noise": self._answers_text,
-            "clock": "wall-clock seconds of the trainings here" if self.clock is None else self.clock.text,
+            "clock": self._clock_text if self.clock is None else self.clock.text,
             "clock fingerprint": "" if self.clock is None else self.clock.table.fingerprint,
             "data": f"{data.name}: {len(data.train)} images to train, {len(data.validation)} to validate, "
             f"{len(data.test)} to test ({data.about}); sha256 {data.fingerprint}",
@@ -161,6 +165,11 @@ class RealOracle:
             "device": f"{self.device.name}, {'16 bits' if self.device.mixed else '32 bits'}",
             "torch": version("torch"),
         }
+
+    @property
+    def _clock_text(self) -> str:
+        what = "seconds of the processor, one thread," if self.processor_time else "wall-clock seconds"
+        return f"{what} of the trainings here, validating and testing included"
 
     @property
     def _answers_text(self) -> str:
@@ -251,7 +260,8 @@ class RealOracle:
                 built.append(parameters(made))
                 return made
 
-            outcome = train(build, self._splits, recipe, self.device, seed, checkpoint=checkpoint)
+            clock = time.process_time if self.processor_time else time.perf_counter
+            outcome = train(build, self._splits, recipe, self.device, seed, checkpoint=checkpoint, clock=clock)
             return {
                 "about": about,
                 "code": code.tolist(),

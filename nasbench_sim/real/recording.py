@@ -24,11 +24,13 @@ from nasbench_sim.real.feeding import Splits, feed
 from nasbench_sim.real.ledger import Ledger, identity
 from nasbench_sim.real.networks import Shape, check, parameters, size, skeleton
 from nasbench_sim.real.recipes import Recipe
+from nasbench_sim.real.recorded_before import DEVICES, Trainings, recorded_before
 from nasbench_sim.real.side_by_side import train_side_by_side
 from nasbench_sim.real.training import DONE
 from nasbench_sim.spaces.space import Codes, Space
 from nasbench_sim.tabular.table import Table, write_table
 
+PROCESSOR = "one thread of the processor"
 SEED = 0  # of the order in which configurations are recorded
 
 
@@ -96,7 +98,23 @@ class Recording:
     @property
     def seconds_of(self) -> str:
         """What the seconds are of."""
-        return "one thread of the processor" if self.processor_time else "the wall-clock"
+        return PROCESSOR if self.processor_time else "the wall-clock"
+
+    @property
+    def attributes(self) -> dict[str, object]:
+        """Attributes of its table that a part of it, recorded earlier, must have as well."""
+        width, cells = size(self.space, self.shape)
+        return {
+            "space": self.space.name,
+            "equivalence": str(getattr(self.space, "equivalence", "none")) or "none",
+            "data_sets": (self.data.name,),
+            "data_sha256": self.data.fingerprint,
+            "recipe": json.dumps(dict(self.recipe.described), sort_keys=True),
+            "fidelities": tuple(float(one) for one in self.fidelities),
+            "width": width,
+            "cells": cells or 0,
+            "seconds_of": self.seconds_of,
+        }
 
     def about(self, codes: Codes, repeat: int) -> dict[str, object]:
         """What a group's trainings are."""
@@ -126,7 +144,8 @@ def record(
 ) -> tuple[Table, int]:
     """Train what is still missing, and write the table of all that is there.
 
-    Groups are kept beside the table as they come, so that the same command goes on where it was stopped.
+    Groups are kept beside the table as they come, so that the same command goes on where it was stopped; where they are
+    not at hand, such as beside a table from elsewhere, it goes on from the table.
 
     Args:
         recording: what.
@@ -145,12 +164,13 @@ def record(
     if min(recording.repeats, recording.together, processes) < 1:
         raise UserError("a recording needs at least one repeat, one network at a time and one process")
     codes = recording.codes()
+    before, devices = recorded_before(recording, path, codes)
     ledger = Ledger(path.with_suffix(".recorded"))
     if processes > 1:
         _in_processes(recording, path, seconds, processes, advance)
     else:
-        _share(recording, ledger, codes, seconds, (0, 1), advance)
-    found: dict[tuple[int, int], Mapping[str, Any]] = {}
+        _share(recording, ledger, codes, before, seconds, (0, 1), advance)
+    found: dict[tuple[int, int], Mapping[str, Any]] = dict(before)
     for repeat, rows in recording.groups(codes):
         stored = ledger.get(identity(recording.about(codes[rows], repeat)))
         if stored is not None:
@@ -159,12 +179,13 @@ def record(
     whole = [place for place in range(len(codes)) if all((place, r) in found for r in range(recording.repeats))]
     if not whole:
         raise UserError("nothing was recorded in time: give more --hours, or fewer networks --together")
-    return _written(recording, path, codes, whole, found), len(codes) - len(whole)
+    devices = tuple(dict.fromkeys((*devices, recording.device.name)))
+    return _written(recording, path, codes, whole, found, devices), len(codes) - len(whole)
 
 
 def _share(
-    recording: Recording, ledger: Ledger, codes: Codes, seconds: float | None, part: tuple[int, int],
-    advance: Callable[[int], None],
+    recording: Recording, ledger: Ledger, codes: Codes, before: Trainings, seconds: float | None,
+    part: tuple[int, int], advance: Callable[[int], None],
 ) -> None:  # fmt: skip
     """Train the groups of one process, every ``part[1]``-th from ``part[0]`` on, that are not there yet."""
     splits: Splits | None = None
@@ -174,7 +195,8 @@ def _share(
             continue
         about = recording.about(codes[rows], repeat)
         key = identity(about)
-        if ledger.get(key) is None:
+        there = all((place, repeat) in before for place in range(rows.start, rows.stop))
+        if not there and ledger.get(key) is None:
             late = seconds is not None and time.monotonic() - began >= seconds
             if late or os.getppid() != parent:  # whoever is left alone ends
                 return
@@ -225,7 +247,9 @@ def _work(recording: Recording, path: Path, seconds: float | None, part: tuple[i
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the first process ends the others
     torch.set_num_threads(1)
-    _share(recording, Ledger(path.with_suffix(".recorded")), recording.codes(), seconds, part, done.put)
+    codes = recording.codes()
+    before, _ = recorded_before(recording, path, codes)
+    _share(recording, Ledger(path.with_suffix(".recorded")), codes, before, seconds, part, done.put)
 
 
 def _trained(
@@ -258,7 +282,7 @@ def _trained(
 
 
 def _written(
-    recording: Recording, path: Path, codes: Codes, whole: Sequence[int], found: Mapping[tuple[int, int], Any]
+    recording: Recording, path: Path, codes: Codes, whole: Sequence[int], found: Trainings, devices: Sequence[str]
 ) -> Table:
     space, data, fidelities = recording.space, recording.data, recording.fidelities
     shape = (len(whole), len(fidelities), recording.repeats)
@@ -292,11 +316,11 @@ def _written(
         f"{name}/test": {"decimals": 6},
         f"{name}/train_seconds": {"decimals": 4},
     }
-    attributes = _attributes(recording, path, len(codes), failed)
+    attributes = _attributes(recording, path, len(codes), failed, DEVICES.join(devices))
     return write_table(path, attributes, arrays, storage=storage, keys=space.key(codes))
 
 
-def _attributes(recording: Recording, path: Path, rows: int, failed: int) -> dict[str, object]:
+def _attributes(recording: Recording, path: Path, rows: int, failed: int, devices: str) -> dict[str, object]:
     space, data, recipe, device = recording.space, recording.data, recording.recipe, recording.device
     width, cells = size(space, recording.shape)
     whole = space.size is not None and rows == space.size
@@ -309,34 +333,26 @@ def _attributes(recording: Recording, path: Path, rows: int, failed: int) -> dic
     )
     check_text = "; figures of fewer epochs are of the same trainings on their way" if recording.fidelities[1:] else ""
     return {
+        **recording.attributes,
         "name": path.stem,
         "title": f"{space.name} on {data.name}, recorded",
         "description": (
             f"{rows} configurations ({part}), {recording.repeats} trainings each of {recipe.epochs} epochs, with width "
             f"{width}{depth}; recipe: {', '.join(f'{key} {value}' for key, value in recipe.described.items())}; "
-            f"trained on {device.name} in {'16' if device.mixed else '32'} bits; seconds of "
+            f"trained on {devices} in {'16' if device.mixed else '32'} bits; seconds of "
             f"{recording.seconds_of}{side_by_side}{check_text}. "
             f"{failed} trainings failed and are missing."
         ),
-        "space": space.name,
-        "equivalence": str(getattr(space, "equivalence", "none")) or "none",
         "part": not whole,
         "kind": "measured",
         "licence": "CC0-1.0",
         "source": f"trained on {data.name} (sha256 {data.fingerprint})",
         "created_by": "python -m nasbench_sim.real record",
-        "data_sets": (data.name,),
         "metric": "error",
         "unit_fidelity": "epochs",
-        "fidelities": tuple(float(one) for one in recording.fidelities),
         "resumes": bool(recording.fidelities[1:]),
         "split": f"{len(data.train)} train, {len(data.validation)} validate, {len(data.test)} test; {data.about}",
-        "recipe": json.dumps(dict(recipe.described), sort_keys=True),
-        "data_sha256": data.fingerprint,
-        "cells": cells or 0,
         "images": (len(data.train), len(data.validation), len(data.test)),
-        "width": width,
-        "device": device.name,
-        "seconds_of": recording.seconds_of,
+        "device": devices,
         "torch": version("torch"),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -178,6 +179,27 @@ def test_a_recording_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     record(recording(tmp_path, cells=4), tmp_path / "bars.h5")  # fewer of the same are there already
 
 
+def test_a_recording_goes_on_from_its_table_alone(tmp_path, monkeypatch):
+    path = tmp_path / "bars.h5"
+    part, _ = record(recording(tmp_path, cells=4), path)
+    known = set(map(bytes, part.codes))
+    figures = {epochs: part.repeats("bars", "validation", epochs) for epochs in (1.0, 2.0)}
+    shutil.rmtree(tmp_path / "bars.recorded")
+    trained, asked = real_recording._trained, []
+    monkeypatch.setattr(
+        real_recording, "_trained", lambda given, codes, *rest: asked.append(codes) or trained(given, codes, *rest)
+    )
+    there = replace(recording(tmp_path), device=replace(recording(tmp_path).device, name="another processor"))
+    table, left = record(there, path)
+    assert (len(table), left) == (6, 0)
+    assert asked
+    assert not any(known.issuperset(map(bytes, codes)) for codes in asked)
+    rows = [place for place, code in enumerate(map(bytes, table.codes)) if code in known]
+    for epochs, before in figures.items():
+        np.testing.assert_array_equal(table.repeats("bars", "validation", epochs)[rows], before)
+    assert table.attributes["device"] == f"{part.attributes['device']} and another processor"
+
+
 def test_a_recorded_table_is_a_task(tmp_path):
     table, _ = record(recording(tmp_path, cells=30, repeats=1, together=30), tmp_path / "bars.h5")
     assert table.kind == "measured"
@@ -222,10 +244,13 @@ def test_the_command_records_and_says_what_is_wrong(tmp_path, capsys):
     assert command.main(["record", "nasbench201", *options, "--cells", "5", "--repeats", "1"]) == 0
     assert "5 configurations" in capsys.readouterr().out
     assert len(Table.open(out)) == 5
-    assert command.main(["record", "macronas", *options, "--cells", "2", "--repeats", "1", "--together", "2"]) == 0
-    assert len(Table.open(out)) == 2
+    other = [*options[:2], "-o", str(tmp_path / "other.h5"), *options[4:], "--cells", "2", "--repeats", "1"]
+    assert command.main(["record", "macronas", *other, "--together", "2"]) == 0
+    assert len(Table.open(tmp_path / "other.h5")) == 2
     for wrong, message in (
         (["record", "imagenet", *options], "no networks to train"),
+        (["record", "macronas", *options, "--cells", "2"], "another recording, whose space is nasbench201"),
+        (["record", "nasbench201", *options, "--recipe", "darts"], "whose recipe is"),
         (["record", "darts", *options], "give --cells N"),
         (["record", "nasbench201", *options, "--cells", "6000"], "5044 configurations"),
         (["record", "nasbench201", *options, "--hours", "0"], "--hours 0"),
