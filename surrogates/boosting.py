@@ -29,9 +29,11 @@ DEFAULTS: Mapping[str, Any] = {
 }
 REPRODUCIBLE: Mapping[str, Any] = {"deterministic": True, "force_row_wise": True, "verbose": -1}
 
+AS_MANY_AS_MAY_BE = 0  # what OMP_NUM_THREADS says, else all cores; the trees do not depend on it
+
 
 def _threads(rows: int) -> int:
-    return 2 if rows > 5000 else 1  # on few rows threads wait for each other longer than they work
+    return AS_MANY_AS_MAY_BE if rows > 5000 else 1  # on few rows they wait for each other longer than they work
 
 
 def fit(

@@ -51,7 +51,7 @@ OPTIONS: Mapping[str, Any] = {
     "cat_smooth": 1.0,
     "cat_l2": 1.0,
     "min_data_per_group": 10,
-    "num_threads": 2,
+    "num_threads": 0,  # what OMP_NUM_THREADS says, else all cores; the trees do not depend on it
     "verbose": -1,
     "deterministic": True,
     "force_row_wise": True,
