@@ -30,7 +30,7 @@ INNER_LABELS = (1, 2, 3)
 INNER_NAMES = tuple(LABEL[kind] for kind in INNER_LABELS)
 AHEAD, BEHIND = (INPUT_LABEL, *INNER_LABELS), (*INNER_LABELS, OUTPUT_LABEL)
 LETTER = "ABC"  # conv3x3, conv1x1, maxpool in the names of path features
-CHUNK = 1000  # rows per pass: they stay in the cache, and a power of two would lay all columns on the same lines
+CHUNK = 1250  # rows per pass: they stay in the cache, and a power of two would lay all columns on the same lines
 LEAST = 2  # rows of a pass: numpy adds up a single column in another order than several
 
 # A path from input to output is a set of inner nodes.  First by number, bit i standing for node i + 1; then the order

@@ -28,7 +28,7 @@ from surrogates.model import CHUNK, Model
 from surrogates.splits import Split
 from surrogates.targets import LEAST, Target, log_mean, main_target
 
-PART = 2500  # codes of a thread's turn: with fewer, threads wait for the interpreter more often
+PART = 1250  # codes of a thread's turn: a pass of features
 TREES = ("xgb", "lgb")
 ENUMERABLE = 10**6  # configurations; of larger spaces no optimum is known
 
