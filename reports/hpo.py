@@ -53,6 +53,13 @@ def parts(results: Results, stored: Mapping[str, Mapping[str, Any]]) -> tuple[li
     return [*sections, yardstick(results, stored)], {"hpo": summary}
 
 
+def terminal(results: Results, more: Mapping[str, Any]) -> str:
+    """The verdict for the terminal, where another than that on the runs' ends is due; else empty."""
+    found = more.get("hpo", {})
+    told = any("factor" in goal for goals in found.values() for goal in goals.values() if isinstance(goal, Mapping))
+    return hpo_draws.terminal(results, found) if told else ""
+
+
 def yardstick(results: Results, stored: Mapping[str, Mapping[str, Any]]) -> Section:
     """What random search does in any space, exactly: Table 2.2, and the same for the spaces of this page."""
     told = next(iter(stored.values()))["random_search"]

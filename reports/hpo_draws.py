@@ -35,6 +35,20 @@ def sections(results: Results, stored: Mapping[str, Mapping[str, Any]]) -> tuple
     return found, summary
 
 
+def terminal(results: Results, summary: Mapping[str, Any]) -> str:
+    """The answer for the terminal: every run ends with the whole table known, so that ends tell nothing."""
+    lines = [f"draws of {REFERENCE} over draws of {METHOD} until a goal is reached, with 95% intervals"]
+    width = max(len(task.label) for task in results.tasks)
+    for task in results.tasks:
+        for goal, found in summary.get(task.name, {}).items():
+            word = "saves" if found["low"] > 0 else "costs" if found["high"] < 0 else "undecided"
+            lines.append(
+                f"  {task.label:{width}}  {NAMES[goal]:10}  {found['factor']:6.2f}  "
+                f"[{found['factor_low']:5.2f}, {found['factor_high']:5.2f}]  {word}"
+            )
+    return "\n".join(lines)
+
+
 def draws(traces: Sequence[Trace], threshold: float) -> Floats:
     """Evaluations of each run until its loss was not above the threshold, ``float64[n]``; NaN where it never was."""
     found = np.full(len(traces), np.nan)

@@ -10,6 +10,7 @@ import numpy as np
 from nasbench_sim.trace import Trace
 from reports import wording
 from reports.blocks import Block, Cell, Figure, Gallery, Section, Table, Text
+from reports.figures import Row, forest
 from reports.figures import hpo as figures
 from reports.results import Results, Task
 from reports.statistics import Floats, mean, two_samples
@@ -37,16 +38,20 @@ def minutes(results: Results) -> Part:
         ]
         rows: list[list[Cell | str]] = []
         told: dict[str, Any] = {}
+        answer: list[str] = []
         for comparison in results.comparisons:
             if comparison.reference not in runs or comparison.method not in runs:
                 continue
             rows.append([f"{comparison.method} against {comparison.reference}"])
+            ends = two_samples(best[comparison.reference][:, -1], best[comparison.method][:, -1])
+            answer.append(_sentence(comparison.method, ends.verdict, comparison.reference))
             for what, values in (("best", best), ("median", median)):
                 one, other = values[comparison.reference][:, -1], values[comparison.method][:, -1]
                 compared = two_samples(one, other)
                 rows[-1].append(_difference(compared))
                 told[f"{comparison.reference}-{comparison.method}-{what}"] = _numbers(compared)
         blocks: list[Block] = [
+            Text(f"By the test loss of the best model at the end: {'; '.join(answer)}.", "lead"),
             Gallery(
                 shown,
                 "Mean over runs with its 95% interval. Left: test loss after 27 minutes of the model with the best "
@@ -87,6 +92,8 @@ def regimes(results: Results, stored: Mapping[str, Mapping[str, Any]]) -> Part:
                  f"{found['mean'] - told['truth']:+.4f}"]
             )  # fmt: skip
     compared: list[list[Cell | str]] = []
+    drawn: list[Row] = []
+    verdicts: dict[tuple[str, str], list[str]] = {}
     for task in results.tasks:
         runs = _of(results, task)
         for comparison in results.comparisons:
@@ -100,8 +107,19 @@ def regimes(results: Results, stored: Mapping[str, Mapping[str, Any]]) -> Part:
                     [f"{task.label}: {comparison.method} against {comparison.reference}", _difference(found_here)]
                 )
                 summary[task.name][f"{comparison.reference}-{comparison.method}"] = _numbers(found_here)
+                verdicts.setdefault((comparison.method, comparison.reference), []).append(found_here.verdict)
+                interval = found_here.interval_low, found_here.difference, found_here.interval_high
+                low, centre, high = (100 * value for value in interval)
+                drawn.append(Row(str(compared[-1][0]), centre, low, high, None))
     published = next(iter(stored.values()))["published"]
+    answer = "; ".join(
+        f"{method} is better than {reference} in {found.count('better')} of {len(found)} settings, worse in "
+        f"{found.count('worse')}"
+        for (method, reference), found in verdicts.items()
+    )
     blocks: list[Block] = [
+        Text(f"By the true AUROC of what is chosen, at the same cost: {answer}.", "lead"),
+        *_forest(drawn),
         Table(
             "By how much the true AUROC of what is chosen is higher (means, 95% intervals): positive is better.",
             ("", "true AUROC"),
@@ -161,15 +179,15 @@ def failures(results: Results, stored: Mapping[str, Mapping[str, Any]]) -> Part:
             rows.append([name, _percent(share), _percent(late), _figure(end), _figure(found, 0)])
             told[name] = {"failed": float(share.mean()), "late": float(late.mean()), "best": float(end.mean())}
         compared: list[list[Cell | str]] = []
+        answer: list[str] = []
         for comparison in results.comparisons:
             if comparison.reference in runs and comparison.method in runs:
-                one, other = (best[name][:, -1] for name in (comparison.reference, comparison.method))
-                compared.append(
-                    [f"{comparison.method} against {comparison.reference}", _difference(two_samples(one, other))]
-                )
+                ends = two_samples(best[comparison.reference][:, -1], best[comparison.method][:, -1])
+                compared.append([f"{comparison.method} against {comparison.reference}", _difference(ends)])
+                answer.append(_sentence(comparison.method, ends.verdict, comparison.reference))
         published, untrainable = stored[task.name]["published"], stored[task.name]["untrainable"]
         blocks: list[Block] = [
-            Text(f"{100 * untrainable:.1f}% of the space cannot be trained.", "lead"),
+            Text(f"{100 * untrainable:.1f}% of the space cannot be trained. {'; '.join(answer)}.", "lead"),
             Table(
                 "Means over runs with 95% intervals. From evaluation 91 on: the source reports of its one search that "
                 f"most networks from {published['untrainable_from']} on were untrainable, and its best at evaluation "
@@ -187,6 +205,22 @@ def failures(results: Results, stored: Mapping[str, Mapping[str, Any]]) -> Part:
         sections.append(Section(f"failures-{slug}", "Failures", "Networks that cannot be trained", blocks))
         summary[task.name] = told
     return sections, summary
+
+
+def _sentence(method: str, verdict: str, reference: str) -> str:
+    if verdict == "undecided":
+        return f"{method} or {reference} is undecided"
+    return f"{method} is {verdict} than {reference}"
+
+
+def _forest(rows: Sequence[Row]) -> list[Block]:
+    if not rows:
+        return []
+    drawing = forest(
+        "regimes", "True AUROC", rows, "difference in points of AUROC (of 100); right: the first is better"
+    )
+    told = "; ".join(f"{row.label} {row.here:+.2f} [{row.low:+.2f}, {row.high:+.2f}]" for row in rows)
+    return [Gallery([Figure("regimes", drawing, f"Differences in points: {told}.")], "Differences with 95% intervals.")]
 
 
 def _of(results: Results, task: Task) -> dict[str, Sequence[Trace]]:

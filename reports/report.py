@@ -43,7 +43,7 @@ def build(out: Path) -> Report:
         UserError: no suite's folder, runs missing or damaged, or the folder cannot be written to.
     """
     # Imported here so that `import reports` stays light.
-    from reports import latex, pages, tables, wording
+    from reports import hpo, latex, pages, tables, wording
     from reports.comparisons import compare_all
     from reports.page import render
     from reports.published import beside
@@ -69,7 +69,8 @@ def build(out: Path) -> Report:
         for cell in cells
         if cell.compared is not None
     }
-    return Report(out / "report.html", wording.terminal(compared, told))
+    of_draws = hpo.terminal(results, more)
+    return Report(out / "report.html", of_draws or wording.terminal(compared, told))
 
 
 def write(out: Path, files: Mapping[str, str | bytes]) -> None:

@@ -12,6 +12,7 @@ from nasbench_sim.randomness import stream
 from nasbench_sim.spaces.grid import hpolib
 from nasbench_sim.tabular.grids import described
 from nasbench_sim.tabular.table import write_table
+from reports.report import build
 from suites import bo_vs_rs, failures, hyperband_bo, two_regimes
 from suites.hpo_evidence import goals, published
 from suites.run import main
@@ -58,6 +59,10 @@ def test_draws_are_counted_beside_published_ones(tmp_path, monkeypatch):
     assert "297 ± 171, 599" in text
     assert "CALIBRATED" in text
     assert "69 | 69" in text  # Table 2.2
+    lines = build(tmp_path / "out").verdict.splitlines()
+    assert len(lines) == 1 + 7
+    assert lines[1].split()[:3] == ["six_hundred", "best", "model"]
+    assert float(lines[1].split()[3]) == pytest.approx(told["best"]["factor"], abs=0.005)
 
 
 def test_real_tables_are_drawn_from(tmp_path, monkeypatch):
