@@ -216,9 +216,7 @@ def _sentence(method: str, verdict: str, reference: str) -> str:
 def _forest(rows: Sequence[Row]) -> list[Block]:
     if not rows:
         return []
-    drawing = forest(
-        "regimes", "True AUROC", rows, "difference in points of AUROC (of 100); right: the first is better"
-    )
+    drawing = forest("regimes", "True AUROC", rows, "points of AUROC; right: the first is better")
     told = "; ".join(f"{row.label} {row.here:+.2f} [{row.low:+.2f}, {row.high:+.2f}]" for row in rows)
     return [Gallery([Figure("regimes", drawing, f"Differences in points: {told}.")], "Differences with 95% intervals.")]
 
