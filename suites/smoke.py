@@ -52,8 +52,11 @@ def suite() -> GatedSuite:
 
 
 def _task(name: str, tables: Path | None) -> Task:
-    found = task_by_name(name, tables=tables)
-    return replace(found, oracle=ShortTrainings(found.oracle)) if name == RECORDED else found
+    if name != RECORDED:
+        return task_by_name(name, tables=tables)
+    # One training an answer: of so few configurations the best mean would be found by every run.
+    found = task_by_name(name, tables=tables, noise="repeat")
+    return replace(found, oracle=ShortTrainings(found.oracle))
 
 
 class ShortTrainings(Wrapped):

@@ -25,6 +25,7 @@ from nasbench_sim.real.ledger import Ledger, identity
 from nasbench_sim.real.networks import Shape, check, parameters, size, skeleton
 from nasbench_sim.real.recipes import Recipe
 from nasbench_sim.real.recorded_before import DEVICES, Trainings, recorded_before
+from nasbench_sim.real.recorded_card import write_recorded_card
 from nasbench_sim.real.side_by_side import train_side_by_side
 from nasbench_sim.real.training import DONE
 from nasbench_sim.spaces.space import Codes, Space
@@ -153,6 +154,8 @@ def record(
         seconds: no group is begun after so many seconds of wall-clock; None for no limit.
         processes: that share the work, one thread each where they are several.
         advance: called with the number of trainings done after each group.
+
+    A data card, ``NAME.md``, is written beside the table.
 
     Returns:
         The table, and how many configurations are still to be recorded.
@@ -317,14 +320,16 @@ def _written(
         f"{name}/train_seconds": {"decimals": 4},
     }
     attributes = _attributes(recording, path, len(codes), failed, DEVICES.join(devices))
-    return write_table(path, attributes, arrays, storage=storage, keys=space.key(codes))
+    table = write_table(path, attributes, arrays, storage=storage, keys=space.key(codes))
+    write_recorded_card(table)
+    return table
 
 
 def _attributes(recording: Recording, path: Path, rows: int, failed: int, devices: str) -> dict[str, object]:
     space, data, recipe, device = recording.space, recording.data, recording.recipe, recording.device
     width, cells = size(space, recording.shape)
     whole = space.size is not None and rows == space.size
-    depth = "" if cells is None else f" and {cells} cells"
+    depth = "" if cells is None else f" and {cells} cell{'s' if cells > 1 else ''} per stage"
     part = "all of the space" if whole else "drawn uniformly"
     side_by_side = (
         f"; {recording.together} at once, whose seconds are shared out by their multiply-adds"

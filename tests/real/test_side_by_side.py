@@ -206,6 +206,10 @@ def test_a_recorded_table_is_a_task(tmp_path):
     assert table.resumes
     assert "30 configurations (drawn uniformly)" in table.attributes["description"]
     table.verify()
+    card = (tmp_path / "bars.md").read_text(encoding="utf-8")
+    assert table.fingerprint in card
+    assert "measured" in card
+    assert "| 2 |" in card
     task = suites.task("table:bars", tables=tmp_path)
     assert isinstance(task.oracle.space, Part)
     assert task.oracle.space.size == 30
