@@ -31,7 +31,7 @@ calibrate:  ## the gate's own false alarms, power and cost
 MAKERS = table-k80 table-nasbench101 table-nasbench201 table-macronas table-darts
 .PHONY: $(MAKERS)
 
-tables:  ## every embedded table anew, from the real data in $(DATA), two at once
+tables:  ## every embedded table that was learned anew, from the real data in $(DATA), two at once
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(MAKE) -j 2 $(MAKERS)
 
 table-k80:
