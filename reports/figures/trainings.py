@@ -21,6 +21,8 @@ def training_curves(name: str, title: str, panels: Mapping[str, Floats]) -> Draw
     """
 
     def paint(figure: Any) -> None:
+        from matplotlib.ticker import MaxNLocator
+
         every = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axes, (label, errors) in zip(every, panels.items(), strict=True):
             epochs = np.arange(1, errors.shape[1] + 1)
@@ -28,6 +30,7 @@ def training_curves(name: str, title: str, panels: Mapping[str, Floats]) -> Draw
                 axes.plot(epochs, 100 * (1 - network), color=COLOURS[1], linewidth=0.9, alpha=0.6)
             axes.set_title(label, loc="left", fontsize=9)
             axes.set_xlabel("epochs")
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             axes.grid(axis="y")
         every[0].set_ylabel("validation accuracy, %")
         figure.suptitle(title, x=0.02, ha="left", fontsize=10, fontweight="bold")
@@ -45,6 +48,8 @@ def rankings(name: str, title: str, groups: Mapping[str, Sequence[float | None]]
     """
 
     def paint(figure: Any) -> None:
+        from matplotlib.ticker import MaxNLocator
+
         axes = figure.add_subplot()
         for place, (label, found) in enumerate(groups.items()):
             known = np.array([np.nan if value is None else value for value in found])
@@ -52,6 +57,7 @@ def rankings(name: str, title: str, groups: Mapping[str, Sequence[float | None]]
         axes.axhline(0, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
         axes.set_ylim(None, 1.04)
         axes.set_xlabel("epochs")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel("Spearman's correlation with the end")
         axes.set_title(title, loc="left", fontweight="bold")
         axes.legend(title="learning rate", title_fontsize=8, fontsize=8, frameon=False)
