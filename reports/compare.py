@@ -52,7 +52,7 @@ def compare(a: Path, b: Path, out: Path) -> Made:
     # Imported here so that `--help` is fast.
     from reports import compared_page
     from reports.page import render
-    from reports.report import write
+    from reports.report import figure_files, write
     from reports.results import read
     from reports.side_by_side import side_by_side
     from reports.tables import as_csv
@@ -60,11 +60,11 @@ def compare(a: Path, b: Path, out: Path) -> Made:
     first, second = read(Path(a)), read(Path(b))
     cells = side_by_side(first, second)
     found = compared_page.page(first, second, cells)
-    files: dict[str, str | bytes] = {"compare.csv": as_csv(COLUMNS, (_row(one) for one in cells))}
-    for figure in found.figures:
-        files[f"figures/{figure.name}.svg"] = figure.drawing.svg
-        files[f"figures/{figure.name}.pdf"] = figure.drawing.pdf
-    files["compare.html"] = render(found, FILES)
+    files: dict[str, str | bytes] = {
+        "compare.csv": as_csv(COLUMNS, (_row(one) for one in cells)),
+        **figure_files(found),
+        "compare.html": render(found, FILES),
+    }
     write(Path(out), files)
     return Made(Path(out) / "compare.html", compared_page.terminal(cells))
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from nasbench_sim.errors import UserError
 from reports import hpo_draws, hpo_runs
 from reports.blocks import Block, Section, Table, Text
-from reports.results import Results
+from reports.results import Results, evidence_files, stored_figures
 from reports.statistics.draws import chance, draws_needed, first_good
 
 KINDS = ("draws", "minutes", "regimes", "failures")
@@ -24,19 +22,9 @@ def evidence(results: Results) -> Mapping[str, Mapping[str, Any]]:
     Raises:
         UserError: a file is damaged.
     """
-    found = {}
-    for task in results.tasks:
-        path = results.folder / "evidence" / f"hpo-{task.name.replace('/', '-')}.json"
-        if not path.is_file():
-            continue
-        try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
-            if stored["task"] != task.name or stored["kind"] not in KINDS:
-                raise ValueError("another task's file")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path} is damaged: delete it and run the suite again, its runs are kept") from error
-        found[task.name] = stored
-    return found
+    return stored_figures(
+        evidence_files(results, "hpo"), lambda name, stored: stored["task"] == name and stored["kind"] in KINDS
+    )
 
 
 def parts(results: Results, stored: Mapping[str, Mapping[str, Any]]) -> tuple[list[Section], dict[str, Any]]:

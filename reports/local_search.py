@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from nasbench_sim.errors import UserError
 from reports import figures, wording
 from reports.blocks import Block, Detail, Figure, Gallery, Section, Table, Text, Verdict, Verdicts
 from reports.comparisons import Compared
-from reports.results import Results, Task
+from reports.results import Results, Task, evidence_files, stored_figures
 from reports.speed import Speed, speeds
 from reports.statistics import TwoSamples
 
@@ -35,19 +33,10 @@ def evidence(results: Results) -> Mapping[str, Mapping[str, Any]]:
     Raises:
         UserError: a file is damaged.
     """
-    found = {}
-    for task in results.tasks:
-        path = results.folder / "evidence" / f"local_search-{task.name.replace('/', '-')}.json"
-        if not path.is_file():
-            continue
-        try:
-            figures_of = json.loads(path.read_text(encoding="utf-8"))
-            if figures_of["task"] != task.name or not isinstance(figures_of["neighbours"], dict):
-                raise ValueError("another task's file")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path} is damaged: delete it and run the suite again, its runs are kept") from error
-        found[task.name] = figures_of
-    return found
+    return stored_figures(
+        evidence_files(results, "local_search"),
+        lambda name, figures_of: figures_of["task"] == name and isinstance(figures_of["neighbours"], dict),
+    )
 
 
 def answer(results: Results, found: Sequence[Speed], compared: Sequence[Compared]) -> Section:

@@ -32,7 +32,7 @@ def build(curves: Path, out: Path) -> Path:
         UserError: the file is missing or not a pre-study's, or ``out`` cannot be written to.
     """
     from reports.page import render
-    from reports.report import write
+    from reports.report import figure_files, write
 
     try:
         told = json.loads(curves.read_text(encoding="utf-8"))
@@ -44,12 +44,7 @@ def build(curves: Path, out: Path) -> Path:
         raise UserError(f"cannot read {curves}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise UserError(f"{curves} is no pre-study: make one by python -m nasbench_sim.real prestudy") from error
-    files: dict[str, str | bytes] = {}
-    for figure in found.figures:
-        files[f"figures/{figure.name}.svg"] = figure.drawing.svg
-        files[f"figures/{figure.name}.pdf"] = figure.drawing.pdf
-    files["prestudy.html"] = render(found, {})
-    write(out, files)
+    write(out, {**figure_files(found), "prestudy.html": render(found, {})})
     return out / "prestudy.html"
 
 

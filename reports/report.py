@@ -6,8 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nasbench_sim.errors import UserError
+
+if TYPE_CHECKING:
+    from reports.blocks import Page
 
 DATA = {
     "comparisons.csv": "every comparison in full precision; regrets as fractions",
@@ -59,8 +63,7 @@ def build(out: Path) -> Report:
         "comparisons.tex": latex.comparisons(results, compared),
         "published.csv": tables.published_csv(cells),
         "summary.json": tables.summary_json(results, compared, cells, more),
-        **{f"figures/{figure.name}.svg": figure.drawing.svg for figure in page.figures},
-        **{f"figures/{figure.name}.pdf": figure.drawing.pdf for figure in page.figures},
+        **figure_files(page),
     }
     files["report.html"] = render(page, DATA)
     write(out, files)
@@ -71,6 +74,15 @@ def build(out: Path) -> Report:
     }
     of_draws = hpo.terminal(results, more)
     return Report(out / "report.html", of_draws or wording.terminal(compared, told))
+
+
+def figure_files(page: Page) -> dict[str, str | bytes]:
+    """Every figure of a page as SVG and PDF, by the name of its file."""
+    return {
+        f"figures/{figure.name}.{ending}": content
+        for figure in page.figures
+        for ending, content in (("svg", figure.drawing.svg), ("pdf", figure.drawing.pdf))
+    }
 
 
 def write(out: Path, files: Mapping[str, str | bytes]) -> None:

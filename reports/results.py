@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -247,16 +247,38 @@ def _check(
 
 
 def _evidence(folder: Path, tasks: tuple[Task, ...]) -> Mapping[str, Mapping[str, Any]]:
+    files = {task.name: folder / f"weight_sharing-{task.space}.json" for task in tasks}
+    spaces = {task.name: task.space for task in tasks}
+    return stored_figures(files, lambda name, figures: figures["space"] == spaces[name])
+
+
+def stored_figures(
+    files: Mapping[str, Path], own: Callable[[str, Mapping[str, Any]], bool]
+) -> Mapping[str, Mapping[str, Any]]:
+    """What a suite stored of each task beside its runs, by the task's name; tasks without a file are left out.
+
+    Args:
+        files: by task.
+        own: whether a file's content is of that task.
+
+    Raises:
+        UserError: a file is damaged, or another task's.
+    """
     found = {}
-    for task in tasks:
-        path = folder / f"weight_sharing-{task.space}.json"
+    for name, path in files.items():
         if not path.is_file():
             continue
         try:
             figures = json.loads(path.read_text(encoding="utf-8"))
-            if figures["space"] != task.space:
-                raise ValueError("another space's file")
+            if not own(name, figures):
+                raise ValueError("another task's file")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path} is damaged: delete it and run the suite again, its runs are kept") from error
-        found[task.name] = figures
+        found[name] = figures
     return found
+
+
+def evidence_files(results: Results, kind: str) -> Mapping[str, Path]:
+    """Where a suite stores figures of each task: ``evidence/KIND-TASK.json``."""
+    folder = results.folder / "evidence"
+    return {task.name: folder / f"{kind}-{task.name.replace('/', '-')}.json" for task in results.tasks}

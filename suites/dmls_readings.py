@@ -8,8 +8,6 @@ made twice.  The page of ``dmls`` shows ``dmls_readings.json`` of this folder.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -21,15 +19,14 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
-from nasbench_sim.errors import UserError
 from nasbench_sim.oracle import Floats
 from nasbench_sim.simulate import simulate_many
 from nasbench_sim.strategies.dmls import DMLS
 from nasbench_sim.strategies.nsga2 import NSGA2
 from nasbench_sim.strategies.scalarised import ScalarisedLocalSearch
 from nasbench_sim.trace import Trace
+from suites import readings as readings_file
 from suites.catalogue import task
-from suites.options import tables_folder
 
 EVALUATIONS, RUNS = 6000, 30
 READ_AT = (500, 1000, 3000, 6000)
@@ -214,62 +211,35 @@ def start_sizes(file: Path = STORED) -> Mapping[str, Any]:
 
 
 def load(file: Path) -> dict[str, Any]:
-    """What is stored: ``title`` and ``fingerprint`` of the table, ``runs``, ``found`` (strategy, options, cells), and
-    ``sizes`` by data set and size.
+    """As ``readings.load``, and ``sizes`` by data set and size.
 
     Raises:
         UserError: the file is damaged.
     """
-    try:
-        stored = json.loads(file.read_text(encoding="utf-8"))
-        whole = isinstance(stored["runs"], int) and isinstance(stored["sizes"], dict)
-        if not (whole and all(len(entry) == 3 for entry in stored["found"])):
-            raise ValueError("another form")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{file} holds no table of readings: delete it, or name another file") from error
-    return dict(stored)
+    return readings_file.load(file, lambda stored: isinstance(stored["sizes"], dict))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m suites.dmls_readings", description=__doc__)
-    parser.add_argument("--tables", metavar="DIR", help="folder searched for tables first")
-    parser.add_argument("--runs", type=int, default=RUNS, metavar="N", help=f"of each reading and size ({RUNS})")
-    parser.add_argument("-o", "--output", type=Path, default=STORED, metavar="FILE", help="default: the suite's own")
-    given = parser.parse_args(arguments)
-    try:
-        _measure_all(given)
-        for row in page_table(given.output)["rows"]:
-            print(f"{row['reading']:80} {'  '.join(row['cells'])}")
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"stopped; what is measured stands in {given.output}, start again to go on", file=sys.stderr)
-        return 130
-    return 0
+    given = readings_file.parser("dmls_readings", __doc__, STORED, RUNS, "reading and size").parse_args(arguments)
+    return readings_file.run(given, partial(_measure_all, given), partial(_show, given.output))
+
+
+def _show(file: Path) -> None:
+    for row in page_table(file)["rows"]:
+        print(f"{row['reading']:80} {'  '.join(row['cells'])}")
 
 
 def _measure_all(given: argparse.Namespace) -> None:
-    if given.runs < 2:
-        raise UserError("--runs must be at least 2")
-    folder = tables_folder(given.tables)
-    about = task("macronas/cifar10/mmacs", tables=folder).oracle.provenance
-    head = {"title": f"{about['table']} ({about['kind']})", "fingerprint": about["fingerprint"], "runs": given.runs}
-    stored = load(given.output) if given.output.is_file() else {**head, "found": [], "sizes": {}}
-    if any(stored.get(name) != value for name, value in head.items()):
-        raise UserError(f"{given.output} is about another table or number of runs: delete it, or name another file")
+    folder, stored = readings_file.begun(given, "macronas/cifar10/mmacs", load, {"sizes": {}})
     # How soon, where the answer goes, under which name, and how to get it.
     work: list[tuple[int, Any, str, Any]] = []
     for name, readings in READINGS.items():
         for place, options in enumerate(readings):
-            entry = next((e for e in stored["found"] if (e[0], e[1]) == (name, options)), None)
-            if entry is None:
-                entry = [name, dict(options), {}]
-                stored["found"].append(entry)
+            cells = readings_file.cells_of(stored, name, options)
             for one in DATA_SETS:
-                if one not in entry[2]:
-                    work.append((place, entry[2], one, partial(measure, name, options, one, folder, given.runs)))
+                if one not in cells:
+                    work.append((place, cells, one, partial(measure, name, options, one, folder, given.runs)))
     for one in DATA_SETS:
         sizes = stored["sizes"].setdefault(one, {})
         missing = [size for size in SIZES if str(size) not in sizes]
@@ -277,9 +247,7 @@ def _measure_all(given: argparse.Namespace) -> None:
     work.sort(key=lambda one: one[0])  # the defaults first
     for _, place, name, answer in track(work, "readings", disable=not sys.stderr.isatty()):
         place[name] = answer()
-        partial_file = given.output.with_name(f".{given.output.name}.part")
-        partial_file.write_text(json.dumps(stored) + "\n", encoding="utf-8")
-        os.replace(partial_file, given.output)
+        readings_file.keep(stored, given.output)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ nothing about a reading.  Every measurement is stored in FILE as it comes, and n
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,8 +28,8 @@ from nasbench_sim.strategies.local_search import LocalSearch
 from nasbench_sim.strategies.ls_pon import LSPON
 from nasbench_sim.strategies.ls_weights import LSWeights
 from nasbench_sim.trace import Trace
+from suites import readings as readings_file
 from suites.catalogue import task
-from suites.options import tables_folder
 
 EVALUATIONS, RUNS = 1500, 150
 DATA_SETS = ("cifar10", "cifar100", "imagenet16_120")
@@ -182,7 +180,7 @@ def page_table(file: Path = STORED) -> Mapping[str, Any]:
     """
     if not file.is_file():
         return {}
-    stored, columns, rows = load(file), [(d, q) for d in DATA_SETS for q in QUANTITIES], []
+    stored, columns, rows = readings_file.load(file), [(d, q) for d in DATA_SETS for q in QUANTITIES], []
     for strategy in STRATEGIES:
         found = [(options, cells) for name, options, cells in stored["found"] if name == strategy]
         complete = [(options, cells) for options, cells in found if len(cells) == len(DATA_SETS)]
@@ -220,67 +218,28 @@ TEXT = (
 )
 
 
-def load(file: Path) -> dict[str, Any]:
-    """What is stored: ``title`` and ``fingerprint`` of the table, ``runs``, and ``found``: strategy, options, cells.
-
-    Raises:
-        UserError: the file is damaged.
-    """
-    try:
-        stored = json.loads(file.read_text(encoding="utf-8"))
-        if not (isinstance(stored["runs"], int) and all(len(entry) == 3 for entry in stored["found"])):
-            raise ValueError("another form")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{file} holds no table of readings: delete it, or name another file") from error
-    return dict(stored)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m suites.ls_readings", description=__doc__)
-    parser.add_argument("--tables", metavar="DIR", help="folder searched for tables first")
+    parser = readings_file.parser("ls_readings", __doc__, STORED, RUNS, "reading")
     parser.add_argument("--every", action="store_true", help="all combinations of options, not one change at a time")
-    parser.add_argument("--runs", type=int, default=RUNS, metavar="N", help=f"of each reading ({RUNS})")
     parser.add_argument("--strategies", default=",".join(STRATEGIES), metavar="A,B", help="default: all three")
-    parser.add_argument("-o", "--output", type=Path, default=STORED, metavar="FILE", help="default: the suite's own")
     given = parser.parse_args(arguments)
-    try:
-        _measure_all(given)
-        print(text(page_table(given.output)))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"stopped; what is measured stands in {given.output}, start again to go on", file=sys.stderr)
-        return 130
-    return 0
+    return readings_file.run(given, partial(_measure_all, given), lambda: print(text(page_table(given.output))))
 
 
 def _measure_all(given: argparse.Namespace) -> None:
-    if given.runs < 2:
-        raise UserError("--runs must be at least 2")
     names = given.strategies.split(",")
     if unknown := [name for name in names if name not in STRATEGIES]:
         raise UserError(f"--strategies {unknown[0]}: choose from {', '.join(STRATEGIES)}")
-    folder = tables_folder(given.tables)
-    about = task("nasbench201/cifar10", tables=folder).oracle.provenance
-    head = {"title": f"{about['table']} ({about['kind']})", "fingerprint": about["fingerprint"], "runs": given.runs}
-    stored = load(given.output) if given.output.is_file() else {**head, "found": []}
-    if any(stored.get(name) != value for name, value in head.items()):
-        raise UserError(f"{given.output} is about another table or number of runs: delete it, or name another file")
-    wanted = [(name, options) for name in names for options in readings(name, given.every)]
+    folder, stored = readings_file.begun(given, "nasbench201/cifar10", readings_file.load, {})
     work = []
-    for name, options in wanted:
-        entry = next((e for e in stored["found"] if (e[0], e[1]) == (name, options)), None)
-        if entry is None:
-            entry = [name, options, {}]
-            stored["found"].append(entry)
-        work += [(entry, data_set) for data_set in DATA_SETS if data_set not in entry[2]]
-    for entry, data_set in track(work, "readings", disable=not sys.stderr.isatty()):
-        entry[2][data_set] = measure(entry[0], entry[1], data_set, folder, given.runs)
-        partial_file = given.output.with_name(f".{given.output.name}.part")
-        partial_file.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
-        os.replace(partial_file, given.output)
+    for name in names:
+        for options in readings(name, given.every):
+            cells = readings_file.cells_of(stored, name, options)
+            work += [(name, options, cells, data_set) for data_set in DATA_SETS if data_set not in cells]
+    for name, options, cells, data_set in track(work, "readings", disable=not sys.stderr.isatty()):
+        cells[data_set] = measure(name, options, data_set, folder, given.runs)
+        readings_file.keep(stored, given.output, indent=1)
 
 
 def text(table: Mapping[str, Any]) -> str:
