@@ -77,6 +77,24 @@ class Live:
     supernet_epochs: int | None = None
 
 
+def workers_of(live: Live, asked: int | None) -> int:
+    """How many processes train: as asked, else one on a GPU, which they would share, or one per core.
+
+    Raises:
+        UserError: torch is missing, or the device.
+    """
+    from nasbench_sim.real.needs import check_torch
+
+    check_torch()
+    from nasbench_sim.real.device import device
+
+    if device(live.device).kind == "cpu":
+        return asked or os.cpu_count() or 1
+    if asked is not None and asked > 1:
+        print(f"{asked} processes share one device: the seconds of each training have the others' work in them")
+    return asked or 1
+
+
 def live_suite(suite: Suite, live: Live, timing: str | None) -> Suite:
     """The suite by training: each space once, without what only its tables can answer.
 
@@ -108,7 +126,9 @@ def live_suite(suite: Suite, live: Live, timing: str | None) -> Suite:
         suite,
         tasks=tuple(names),
         entries=entries,
-        make_task=partial(_task, live=live, timing=timing, variant=variant, milestones=milestones),
+        make_task=partial(
+            _task, live=live, timing=timing, variant=variant, milestones=milestones, budget=suite.evaluations
+        ),
         notes=(NOTE, *suite.notes) if suite.retraining else (NOTE,),
         published=(),
         evidence=None,
@@ -123,14 +143,15 @@ def _task(
     timing: str | None,
     variant: str | None,
     milestones: tuple[int, ...],
+    budget: int,
 ) -> Task:
     real = oracle(space(name.rpartition("/")[0]), live, timing, tables)
     if variant is None:
-        return Task(name, Watched(real, milestones=milestones))
+        return Task(name, Watched(real, milestones=milestones, budget=budget))
     from nasbench_sim.real.supernets.oracle import SuperNetOracle
 
     recipe = real.recipe.with_(epochs=live.supernet_epochs or SUPERNET_TIMES * real.recipe.epochs)
-    return Task(name, Watched(real, SuperNetOracle(real, recipe, variant, live.supernets)))
+    return Task(name, Watched(real, SuperNetOracle(real, recipe, variant, live.supernets), budget=budget))
 
 
 def _shares_weights(factory: object) -> bool:
@@ -190,6 +211,8 @@ def oracle(
     from nasbench_sim.real.clocks import TableClock
     from nasbench_sim.real.data import load
     from nasbench_sim.real.device import device
+    from nasbench_sim.real.networks import Shape
+    from nasbench_sim.real.networks import size as resolved
     from nasbench_sim.real.oracle import RealOracle
     from nasbench_sim.real.recipes import recipe
     from suites.timings import open_timing
@@ -201,6 +224,7 @@ def oracle(
         table = open_timing(timing, tables)
         keyed = NASBench101() if space.name == "nasbench101" else space  # its sub-spaces have the same keys
         clock = TableClock(table, keyed, None, (len(data.train), len(data.validation)))
+        clock = clock.at(resolved(space, Shape(data.inputs, data.classes, width, cells))[0])
     chosen = recipe(live.recipe or "digits").with_(
         epochs=live.epochs, batch_size=live.batch_size, learning_rate=live.learning_rate
     )
@@ -223,47 +247,88 @@ def size(space: Space, live: Live) -> tuple[int | None, int | None]:
 class Watched(Wrapped):
     """A real oracle, and what the runs that ask it would have taken by the clock on the wall, each by itself.
 
+    What a run asks for beyond its budget, such as the rest of a neighbourhood, is not trained: it comes back as failed,
+    and the simulation counts it out.
+
     Args:
         real: trains.
         sharing: the same with super-nets beside it.
         milestones: evaluations after which the best that a run has seen are noted.
+        budget: different trainings that a run may ask for; None for any number.
     """
 
     def __init__(
-        self, real: RealOracle, sharing: SuperNetOracle | None = None, milestones: tuple[int, ...] = ()
+        self,
+        real: RealOracle,
+        sharing: SuperNetOracle | None = None,
+        milestones: tuple[int, ...] = (),
+        budget: int | None = None,
     ) -> None:
         super().__init__(sharing or real)
-        self.real, self.sharing, self.milestones = real, sharing, milestones
+        self.real, self.sharing, self.milestones, self.budget = real, sharing, milestones, budget
         self._runs: dict[int, _Seen] = {}
 
     def evaluate(self, request: Request, run: npt.NDArray[np.uint64] | int) -> Observations:
         """Answer one request, see ``Oracle``."""
-        answers = super().evaluate(request, run)
+        seeds = np.broadcast_to(np.asarray(run, np.uint64), (len(request.codes),))
+        seen = [self._runs.setdefault(seed, _Seen()) for seed in seeds.tolist()]
         if request.source != "train":
-            return answers
-        runs = np.broadcast_to(np.asarray(run, np.uint64), (len(answers.codes),)).tolist()
-        walls = self.real.wall_seconds(request, run).tolist()
+            for one in seen:
+                one.proxies += 1
+            return super().evaluate(request, run)
+        keys = self.space.key(request.codes) if request.keys is None else request.keys
+        names = [(*key, request.fidelity, request.repeat) for key in keys.tolist()]
+        inside = np.array([one.asks(name, self.budget) for one, name in zip(seen, names, strict=True)], bool)
+        part = replace(request, codes=request.codes[inside], keys=keys[inside])
+        answers = self.train(part, seeds[inside])
+        walls = self.real.wall_seconds(part, seeds[inside]).tolist()
         errors = np.where(answers.failed, np.inf, answers.objectives[:, 0]).tolist()
-        for seed, wall, error, code, key in zip(
-            runs, walls, errors, answers.codes.tolist(), answers.keys.tolist(), strict=True
+        for place, wall, error, code in zip(
+            np.flatnonzero(inside).tolist(), walls, errors, answers.codes.tolist(), strict=True
         ):
-            seen = self._runs.setdefault(seed, _Seen())
-            seen.wall += wall
-            seen.trainings += self.real.repeats
-            seen.count += 1
-            seen.errors.setdefault(tuple(key), (error, code))
-            if seen.count in self.milestones:
-                ranked = sorted(seen.errors.values(), key=lambda one: one[0])
-                seen.best[str(seen.count)] = [code for _, code in ranked[:MOST_BEST]]
-        return answers
+            seen[place].note(names[place], wall, self.real.repeats, error, code, self.milestones)
+        return answers if inside.all() else self._spread(answers, inside, replace(request, keys=keys))
+
+    def train(self, request: Request, run: npt.NDArray[np.uint64]) -> Observations:
+        """What training comes to."""
+        return super().evaluate(request, run)
+
+    def _spread(self, answers: Observations, inside: npt.NDArray[np.bool_], request: Request) -> Observations:
+        """Answers to a part of a request as answers to all of it: what is not ``inside`` has failed at no cost."""
+        n = len(inside)
+
+        def filled(values: npt.NDArray[Any], missing: float) -> npt.NDArray[Any]:
+            whole = np.full((n, *values.shape[1:]), missing, values.dtype)
+            whole[inside] = values
+            return whole
+
+        assert request.keys is not None
+        assert answers.held_out is not None
+        index = self.real.index
+        return replace(
+            answers,
+            codes=request.codes,
+            keys=request.keys,
+            objectives=filled(answers.objectives, np.nan),
+            constraints=filled(answers.constraints, 0.0),
+            seconds=filled(answers.seconds, 0.0),
+            failed=filled(answers.failed, True),
+            fidelity=filled(answers.fidelity, 0.0),
+            held_out=filled(answers.held_out, np.nan),
+            rows=None if index is None else index.rows(request.keys),
+        )
 
     def about(self, seed: int) -> dict[str, Any]:
         """What a run's trace keeps; forgotten here, so that another strategy of that seed starts at nothing."""
         seen = self._runs.pop(seed, _Seen())
         told: dict[str, Any] = {"wall_seconds": seen.wall, "trainings": seen.trainings}
         if self.milestones:
+            for milestone in self.milestones:
+                seen.best.setdefault(str(milestone), seen.ranked())
             told["best"] = seen.best
-        if self.sharing is not None and self.sharing.status:
+        if self.sharing is not None and seen.proxies:
+            setup, proxy = self.sharing.wall_seconds
+            told["wall_seconds"] += setup + seen.proxies * proxy
             record = self.sharing.status[seed % self.sharing.supernets]
             told["supernet"] = {name: record[name] for name in ("status", "median", "chance", "seconds")}
         return told
@@ -271,13 +336,39 @@ class Watched(Wrapped):
 
 @dataclass
 class _Seen:
-    """What one run has asked so far; ``errors`` by key, first come first."""
+    """What one run has asked so far: every training once, under its key, fidelity and repeat."""
 
     wall: float = 0.0
     trainings: int = 0
-    count: int = 0
-    errors: dict[tuple[int, ...], tuple[float, list[int]]] = field(default_factory=dict)
+    proxies: int = 0
+    asked: set[tuple[Any, ...]] = field(default_factory=set)
+    errors: dict[tuple[Any, ...], tuple[float, list[int]]] = field(default_factory=dict)
     best: dict[str, list[list[int]]] = field(default_factory=dict)
+
+    def asks(self, name: tuple[Any, ...], budget: int | None) -> bool:
+        """Whether a training is known or within the budget; then it is known from now on."""
+        if name not in self.asked:
+            if budget is not None and len(self.asked) >= budget:
+                return False
+            self.asked.add(name)
+        return True
+
+    def note(
+        self, name: tuple[Any, ...], wall: float, trainings: int, error: float, code: list[int],
+        milestones: tuple[int, ...],
+    ) -> None:  # fmt: skip
+        """Take down what a training came to, once."""
+        if name in self.errors:
+            return
+        self.wall += wall
+        self.trainings += trainings
+        self.errors[name] = error, code
+        if len(self.errors) in milestones:
+            self.best[str(len(self.errors))] = self.ranked()
+
+    def ranked(self) -> list[list[int]]:
+        """The best configurations so far, first come first among equals."""
+        return [code for _, code in sorted(self.errors.values(), key=lambda one: one[0])[:MOST_BEST]]
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def retrain(order: Order, suite: Suite, out: Path, runs: list[Any]) -> None:
         best = Trace.load(out / file).about.get("best", {})
         for evaluations in sorted(map(int, best)):
             codes = np.array(best[str(evaluations)][: plan.best], oracle.space.dtype)
-            found = oracle.real.trainings(codes, oracle.space.key(codes), plan.epochs, 0)
+            found = oracle.real.trainings(codes, oracle.space.key(codes), plan.epochs, 0, most=1)
             trainings = [
                 {
                     "validation": one[0]["validation"],

@@ -78,11 +78,13 @@ def _list() -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from suites import store
+    from suites.live import workers_of
     from suites.work import load
 
     order = _order(options)
     suite, source = load(order)
-    workers = count(options.workers, "--workers") if options.workers is not None else os.cpu_count() or 1
+    asked = None if options.workers is None else count(options.workers, "--workers")
+    workers = asked or os.cpu_count() or 1 if order.live is None else workers_of(order.live, asked)
     out = options.out or Path("results") / suite.name
     store.prepare(out, suite)
     started = time.monotonic()

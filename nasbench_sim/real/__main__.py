@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nasbench_sim.errors import UserError
 from nasbench_sim.real.needs import check_torch
+from nasbench_sim.real.recipes import RECIPES
 from nasbench_sim.spaces.space import Space
 
 
@@ -60,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--rates", default="0.01,0.001,0.0001,0.00001", help="learning rates, comma-separated")
     study.add_argument("--networks", default="8", help="of each space (8)")
     study.add_argument("--epochs", default="20", help="of each training (20)")
-    study.add_argument("--recipe", default="medmnist", help="digits, nasbench101, nasbench201, darts or medmnist")
+    study.add_argument("--recipe", default="medmnist", help=f"one of {', '.join(RECIPES)}")
     study.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto", help="auto: CUDA if there is any")
     study.add_argument("--threads", help="of the processor; default: torch's own")
     measure.add_argument("--batch", default="256", help="images a pass (256)")
@@ -75,20 +76,18 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("--repeats", default="2", help="trainings of each configuration (2)")
     record.add_argument("--epochs", help="of each training; default: the recipe's")
     record.add_argument("--at", default="", help="comma-separated epochs at which networks are also evaluated")
-    record.add_argument(
-        "--recipe", default="digits", help="digits (default), nasbench101, nasbench201, darts, medmnist"
-    )
+    record.add_argument("--recipe", default="digits", help=f"one of {', '.join(RECIPES)}; default: digits")
     record.add_argument("--batch-size", help="of the recipe")
     record.add_argument("--width", help="channels of the first stage; default: small")
     record.add_argument(
-        "--together", help="networks trained as one; default: 256 on CUDA, where that is faster, else 1"
+        "--together", help="networks trained at once; default: on CUDA 256 of nasbench201, 8 of others, else 1"
     )
     record.add_argument("--processes", help="that share the work; default: 1 on CUDA, else one per core")
     share.add_argument("--data", default="digits", help="digits, cifar10:DIR, cifar100:DIR, a file.npz, a folder")
-    share.add_argument("--variant", default="bns_ft", help="bns_ft, single_k, pro_rata, avg_3 or sk_pr")
+    share.add_argument("--variant", default="bns_ft", help="no_ft, bns_ft, single_k, pro_rata, avg_3 or sk_pr")
     share.add_argument("--supernets", default="1", help="trained with different seeds (1)")
     share.add_argument("--epochs", default="48", help="of each super-net (48)")
-    share.add_argument("--recipe", default="digits", help="digits, nasbench101, nasbench201, darts or medmnist")
+    share.add_argument("--recipe", default="digits", help=f"one of {', '.join(RECIPES)}")
     share.add_argument("--width", help="channels of the first stage; default: small")
     share.add_argument("--against", type=Path, help="a table of networks trained alone, to correlate proxies with")
     share.add_argument("--cells", default="1000", help="whose proxies are asked (1000)")
@@ -123,7 +122,9 @@ def _record(options: argparse.Namespace) -> int:
     from nasbench_sim.real.device import device
     from nasbench_sim.real.networks import SMALL, Shape
     from nasbench_sim.real.recipes import recipe
+    from nasbench_sim.real.recorded_before import recorded_before
     from nasbench_sim.real.recording import Recording, record
+    from nasbench_sim.real.side_by_side import STACKED
 
     space, data, there = named_space(options.space, recorded=True), load(options.data), device(options.device)
     small = SMALL[space.name]
@@ -133,7 +134,8 @@ def _record(options: argparse.Namespace) -> int:
         epochs=None if options.epochs is None else _positive(options.epochs, "--epochs"),
         batch_size=None if options.batch_size is None else _positive(options.batch_size, "--batch-size"),
     )
-    together = 256 if there.kind == "cuda" else 1
+    # As one where they can be stacked; else on streams of their own, of which a few keep a device busy.
+    together = 1 if there.kind == "cpu" else 256 if space.name == STACKED else 8
     processes = 1 if there.kind == "cuda" else os.cpu_count() or 1
     if options.processes is not None:
         processes = _positive(options.processes, "--processes")
@@ -147,7 +149,7 @@ def _record(options: argparse.Namespace) -> int:
         processor_time=there.kind == "cpu" and (processes > 1 or options.threads == "1"),
     )  # fmt: skip
     seconds = None if options.hours is None else 3600 * _number(options.hours, "--hours")
-    with progress("trainings", len(recording.codes()) * recording.repeats) as advance:
+    with progress("trainings", len(recorded_before(recording, options.out)[0]) * recording.repeats) as advance:
         table, left = record(recording, options.out, seconds=seconds, processes=processes, advance=advance)
     print(f"wrote {table.path}: {len(table):,} configurations. {table.attributes['description']}")
     if left:

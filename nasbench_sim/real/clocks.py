@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,15 +35,28 @@ class TableClock:
         Raises:
             UserError: the table is about another space, lacks a configuration or was not timed at the width.
         """
+        timing = self._timing(keys)
+        return timing.training(epochs, self.passes, self.width or timing.widths[0])
+
+    def proxy_seconds(self, keys: Keys) -> Floats:
+        """Of a forward pass over one batch, for statistics, and over the validation split, ``float64[n]``."""
+        timing = self._timing(keys)
+        forward = timing.forward_seconds[:, timing.widths.index(self.width or timing.widths[0])]
+        return np.asarray((1 + self.passes.validation) * forward)
+
+    def _timing(self, keys: Keys) -> Timing:
         rows = self.table.index(self.space).rows(keys)
         if len(rows) and rows.min() < 0:
             raise UserError(f"{self.table.path} does not time configuration {int(np.argmin(rows))} of the request")
-        widths = tuple(int(width) for width in self.table.widths)
         forward, backward = (
             self.table.array(f"{which}_seconds").astype(np.float64)[rows] for which in ("forward", "backward")
         )
-        timing = Timing(forward, backward, widths, str(self.table.attributes["device"]), self.table.kind)
-        return timing.training(epochs, self.passes, self.width or widths[0])
+        widths = tuple(int(width) for width in self.table.widths)
+        return Timing(forward, backward, widths, str(self.table.attributes["device"]), self.table.kind)
+
+    def at(self, width: int | None) -> TableClock:
+        """The same for networks of another width, where that was timed; else as it is."""
+        return replace(self, width=width) if width in self.table.widths.tolist() else self
 
     @property
     def passes(self) -> Passes:
@@ -55,7 +68,8 @@ class TableClock:
     @property
     def text(self) -> str:
         """For reports."""
-        return f"forward and backward passes on {self.table.attributes['device']}, {self.table.kind}"
+        width = self.width or int(self.table.widths[0])
+        return f"forward and backward passes on {self.table.attributes['device']}, {self.table.kind}, width {width}"
 
 
 def seconds_of(clock: TableClock | None, keys: Keys, epochs: float, wall: Floats) -> Floats:

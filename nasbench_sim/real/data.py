@@ -9,14 +9,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nasbench_sim.errors import UserError
 from nasbench_sim.randomness import stream
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 HELP = (
     "digits; cifar10:DIR or cifar100:DIR (the published binary version); the path of an .npz file (MedMNIST's, or with "
@@ -62,7 +66,7 @@ class Data:
         """Channels of an image."""
         return int(self.train.images.shape[1])
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """sha256 (hexadecimal) of all images and labels."""
         digest = hashlib.sha256()
@@ -228,24 +232,37 @@ def _files(path: Path, classes: list[str]) -> tuple[list[Path], npt.NDArray[np.i
     return files, np.array(labels, np.int64)
 
 
-def _loaded(files: list[Path]) -> npt.NDArray[np.uint8]:
-    """``uint8[n, c, h, w]``."""
+def _loaded(files: list[Path]) -> npt.NDArray[Any]:
+    """``[n, c, h, w]``: ``uint8``, or ``float32`` of images with more bits."""
     try:
-        from PIL import Image
+        from PIL.Image import Resampling
+        from PIL.Image import open as opened
     except ImportError as error:
         raise UserError("folders of images need Pillow: pip install 'nasbench-sim[real]'") from error
     images = []
     for file in files:
         try:
-            with Image.open(file) as image:
-                images.append(image.convert("L" if image.mode in ("1", "L", "I;16") else "RGB"))
+            with opened(file) as image:
+                images.append(_plain(image))
         except Exception as error:  # Pillow raises many
             raise UserError(f"{file} is no image that can be read: remove it, or convert it to PNG") from error
-    grey = all(image.mode == "L" for image in images)
+    modes = {image.mode for image in images}
+    if "F" in modes and len(modes) > 1:
+        odd = files[next(place for place, image in enumerate(images) if image.mode != "F")]
+        raise UserError(f"{odd} has 8 bits a value and other images have more: convert them to one depth")
+    grey = "RGB" not in modes
     if len({image.size for image in images}) > 1:
-        images = [image.resize((SIDE, SIDE), Image.Resampling.BILINEAR) for image in images]
-    arrays = np.stack([np.asarray(image if grey else image.convert("RGB"), np.uint8) for image in images])
+        images = [image.resize((SIDE, SIDE), Resampling.BILINEAR) for image in images]
+    kind = np.float32 if "F" in modes else np.uint8
+    arrays = np.stack([np.asarray(image if grey else image.convert("RGB"), kind) for image in images])
     return arrays[:, None] if grey else arrays.transpose(0, 3, 1, 2)
+
+
+def _plain(image: Image) -> Image:
+    """Grey of up to 8 bits as L, of more as F, which keeps them, and all else as RGB."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return (image if image.mode == "F" else image.convert("I")).convert("F")
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
 def _images(path: Path, images: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -21,16 +21,23 @@ class Device:
         kind: "cpu" or "cuda".
         name: as its maker calls it, for tables and reports.
         mixed: convolutions and linear layers compute in 16 bits (bfloat16 where it is supported), on CUDA.
+        threads: of a CPU, by whose number sums differ in their last digits.
     """
 
     kind: str
     name: str
     mixed: bool
+    threads: int = 0
 
     @property
     def torch(self) -> torch.device:
         """As torch knows it."""
         return torch.device(self.kind)
+
+    @property
+    def described(self) -> list[object]:
+        """What of it decides how a training ends, plain values."""
+        return [self.kind, self.mixed, self.threads]
 
     @property
     def layout(self) -> Any:
@@ -40,7 +47,9 @@ class Device:
     @property
     def half(self) -> Any:
         """The type of 16 bits; float16 needs its gradients scaled."""
-        return torch.bfloat16 if self.kind != "cuda" or torch.cuda.is_bf16_supported() else torch.float16
+        # Where bfloat16 is emulated it is slower than 32 bits.
+        native = self.kind != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if native else torch.float16
 
     def precision(self) -> AbstractContextManager[Any]:
         """In which forward passes run."""
@@ -56,12 +65,13 @@ class Device:
             torch.cuda.synchronize()
 
 
-def device(name: str = "auto", mixed: bool | None = None) -> Device:
+def device(name: str = "auto", mixed: bool | None = None, threads: int | None = None) -> Device:
     """A device by name: "cpu", "cuda", or "auto", which is CUDA where there is one.
 
     Args:
         name: of the device.
         mixed: precision; None: on CUDA.
+        threads: that a CPU will train with; None for those that torch has now.
 
     Raises:
         UserError: another name, or no CUDA device is there.
@@ -73,7 +83,8 @@ def device(name: str = "auto", mixed: bool | None = None) -> Device:
         raise UserError("torch sees no CUDA device here: use --device cpu, or install torch with CUDA")
     kind = "cuda" if there and name != "cpu" else "cpu"
     if kind == "cpu":
-        return Device(kind, f"{_processor()}, {torch.get_num_threads()} thread(s)", bool(mixed))
+        threads = threads or torch.get_num_threads()
+        return Device(kind, f"{_processor()}, {threads} thread(s)", bool(mixed), threads)
     return Device(kind, torch.cuda.get_device_name(), True if mixed is None else mixed)
 
 

@@ -17,7 +17,7 @@ from nasbench_sim.real.ledger import Ledger, identity
 from nasbench_sim.real.networks import PUBLISHED, Shape, network
 from nasbench_sim.real.passes import measure
 from nasbench_sim.real.timing_model import Fit, fit, work
-from nasbench_sim.real.training import seeded
+from nasbench_sim.real.training import is_memory, seeded
 from nasbench_sim.spaces.space import Codes, Space
 from nasbench_sim.tabular.table import Table, write_table
 
@@ -98,7 +98,7 @@ def _measured(
 ) -> Mapping[str, Any]:
     about = {
         "space": space.name, "code": code.tolist(), "shape": [shape.inputs, shape.classes, shape.width, shape.cells],
-        "batch": batch, "side": side, "device": [device.kind, device.name, device.mixed], "repeats": repeats,
+        "batch": batch, "side": side, "device": [device.name, *device.described], "repeats": repeats,
         "torch": version("torch"),
     }  # fmt: skip
 
@@ -111,7 +111,9 @@ def _measured(
             labels = torch.randint(shape.classes, (batch,), generator=generator).to(device.torch)
             images = images.to(device.torch).contiguous(memory_format=device.layout)
             found = measure(net, images, labels, device, repeats)
-        except (torch.OutOfMemoryError, MemoryError) as error:
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not is_memory(error):
+                raise
             raise UserError(f"a batch of {batch} does not fit into memory: use a smaller --batch") from error
         return {"about": about, "forward": found.forward, "backward": found.backward, "spread": found.spread}
 

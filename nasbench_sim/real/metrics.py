@@ -12,13 +12,18 @@ from nasbench_sim.oracle import Floats
 
 def metrics(logits: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]) -> dict[str, float]:
     """``error`` (1 - accuracy), ``auc`` and ``loss`` of logits ``[n, classes]``."""
-    scores = logits.astype(np.float64)
-    likelihood = log_softmax(scores, axis=1)[np.arange(len(labels)), labels]
     return {
-        "error": float((scores.argmax(axis=1) != labels).mean()),
-        "auc": auc(softmax(scores, axis=1), labels),
-        "loss": float(-likelihood.mean()),
+        **errors_and_losses(logits[None], labels)[0],
+        "auc": auc(softmax(logits.astype(np.float64), axis=1), labels),
     }
+
+
+def errors_and_losses(logits: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]) -> list[dict[str, float]]:
+    """``error`` and ``loss`` of each of K networks, from logits ``[K, n, classes]``."""
+    scores = logits.astype(np.float64)
+    errors = (scores.argmax(axis=2) != labels).mean(axis=1)
+    losses = -log_softmax(scores, axis=2)[:, np.arange(len(labels)), labels].mean(axis=1)
+    return [{"error": error, "loss": loss} for error, loss in zip(errors.tolist(), losses.tolist(), strict=True)]
 
 
 def auc(probabilities: Floats, labels: npt.NDArray[np.int64]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from nasbench_sim.real.data import Data
 from nasbench_sim.real.device import Device
 from nasbench_sim.real.feeding import Splits, feed
 from nasbench_sim.real.ledger import Ledger, identity
-from nasbench_sim.real.networks import Shape, network, parameters, size, whole
+from nasbench_sim.real.networks import Shape, network, size, whole
 from nasbench_sim.real.networks import check as check_shape
 from nasbench_sim.real.recipes import Recipe
 from nasbench_sim.real.training import DONE, train
@@ -31,7 +31,7 @@ from nasbench_sim.tabular.rows import RowIndex
 NOISES = ("mean", "repeat")
 COUNTS = ("parameters", "loss", "auc")
 ENUMERABLE = 1_000_000
-RECORDS = 3  # of this file's own format: a change makes older trainings others
+RECORDS = 4  # of this file's own format: a change makes older trainings others
 
 
 class RealOracle:
@@ -101,7 +101,7 @@ class RealOracle:
             "data": [data.name, data.fingerprint],
             "size": [data.inputs, data.classes, *network_size],
             "recipe": dict(recipe.described),
-            "device": [device.kind, device.mixed],
+            "device": device.described,
             "torch": version("torch"),
             **({"seconds": "of the processor"} if processor_time else {}),
         }
@@ -216,20 +216,34 @@ class RealOracle:
         )
 
     def trainings(
-        self, codes: Codes, keys: Keys, epochs: int, run: npt.NDArray[np.uint64] | int, repeat: int = 0
+        self,
+        codes: Codes,
+        keys: Keys,
+        epochs: int,
+        run: npt.NDArray[np.uint64] | int,
+        repeat: int = 0,
+        most: int | None = None,
     ) -> list[list[Mapping[str, Any]]]:
-        """The trainings behind each answer, as they are stored; those that are missing are done first."""
+        """The trainings behind each answer (at ``most`` so many), as they are stored; missing ones are done first."""
         runs = np.broadcast_to(np.asarray(run, np.uint64), (len(codes),)).tolist()
         same = canonical(self._space, codes)
         return [
-            [self._training(code, key, epochs, seed) for seed in self._seeds(own, repeat)]
+            [self._training(code, key, epochs, seed) for seed in self._seeds(own, repeat)[:most]]
             for code, key, own in zip(same, keys.tolist(), runs, strict=True)
         ]
 
     def wall_seconds(self, request: Request, run: npt.NDArray[np.uint64] | int) -> Floats:
         """Seconds that the trainings behind each answer took here, ``float64[n]``."""
+        return _wall(self._behind(request, run))
+
+    def training_seconds(self, request: Request, run: npt.NDArray[np.uint64] | int) -> Floats:
+        """Those of them that are not validation or test, ``float64[n]``."""
+        return np.array([sum(one["seconds"] for one in row) for row in self._behind(request, run)], np.float64)
+
+    def _behind(self, request: Request, run: npt.NDArray[np.uint64] | int) -> list[list[Mapping[str, Any]]]:
+        """The trainings behind the answers to a request."""
         keys = self._space.key(request.codes) if request.keys is None else request.keys
-        return _wall(self.trainings(request.codes, keys, self._epochs(request), run, request.repeat))
+        return self.trainings(request.codes, keys, self._epochs(request), run, request.repeat)
 
     def _epochs(self, request: Request) -> int:
         if request.source != "train":
@@ -253,13 +267,7 @@ class RealOracle:
 
         def make(checkpoint: Path) -> Mapping[str, Any]:
             self.trained += 1
-            built: list[int] = []
-
-            def build() -> Any:
-                made = network(self._space, code, self.shape)
-                built.append(parameters(made))
-                return made
-
+            build = partial(network, self._space, code, self.shape)
             clock = time.process_time if self.processor_time else time.perf_counter
             outcome = train(build, self._splits, recipe, self.device, seed, checkpoint=checkpoint, clock=clock)
             return {
@@ -271,7 +279,7 @@ class RealOracle:
                 "evaluation_seconds": outcome.evaluation_seconds,
                 "validation": outcome.validation,
                 "test": outcome.test,
-                "parameters": built[0] if built else 0,
+                "parameters": outcome.parameters,
                 "device": self.device.name,
             }
 

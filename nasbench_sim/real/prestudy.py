@@ -74,7 +74,7 @@ def _trained(
 ) -> Mapping[str, Any]:
     about = {
         "prestudy": 1, "space": space.name, "code": code.tolist(), "size": [*size(space, shape)],
-        "data": data.fingerprint, "recipe": dict(recipe.described), "device": [device.kind, device.mixed],
+        "data": data.fingerprint, "recipe": dict(recipe.described), "device": device.described,
         "torch": version("torch"),
     }  # fmt: skip
 

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -19,10 +19,10 @@ import numpy as np
 from nasbench_sim.errors import UserError
 from nasbench_sim.randomness import stream
 from nasbench_sim.real.data import Data
-from nasbench_sim.real.device import Device
+from nasbench_sim.real.device import Device, device
 from nasbench_sim.real.feeding import Splits, feed
 from nasbench_sim.real.ledger import Ledger, identity
-from nasbench_sim.real.networks import Shape, check, parameters, size, skeleton
+from nasbench_sim.real.networks import Shape, check, size
 from nasbench_sim.real.recipes import Recipe
 from nasbench_sim.real.recorded_before import DEVICES, Trainings, recorded_before
 from nasbench_sim.real.recorded_card import write_recorded_card
@@ -79,7 +79,11 @@ class Recording:
         if every is None:
             if self.cells is None:
                 raise UserError(f"{self.space.name} cannot be listed, so not all of it be recorded: give --cells N")
-            return self.space.sample(stream(SEED, "recorded", self.space.name), self.cells)
+            rng, found = stream(SEED, "recorded", self.space.name), dict[bytes, Codes]()
+            while len(found) < self.cells:  # one by one, so that more cells begin with the same ones
+                code = self.space.sample(rng, 1)
+                found.setdefault(self.space.key(code).tobytes(), code)
+            return np.concatenate(list(found.values()))
         codes: Codes = every()
         codes = codes[stream(SEED, "recorded", self.space.name).permutation(len(codes))]
         if self.cells is not None and self.cells > len(codes):
@@ -114,6 +118,8 @@ class Recording:
             "fidelities": tuple(float(one) for one in self.fidelities),
             "width": width,
             "cells": cells or 0,
+            "device_kind": self.device.kind,
+            "bits": 16 if self.device.mixed else 32,
             "seconds_of": self.seconds_of,
         }
 
@@ -121,13 +127,13 @@ class Recording:
         """What a group's trainings are."""
         recipe = dict(self.recipe.described)
         return {
-            "recording": 1,
+            "recording": 2,
             "space": [self.space.name, getattr(self.space, "equivalence", "")],
             "data": [self.data.name, self.data.fingerprint],
             "size": [self.shape.inputs, self.shape.classes, *size(self.space, self.shape)],
             "recipe": recipe,
             "fidelities": list(self.fidelities),
-            "device": [self.device.kind, self.device.mixed],
+            "device": self.device.described,
             "seconds": self.seconds_of,
             "torch": version("torch"),
             "codes": codes.tolist(),
@@ -161,13 +167,15 @@ def record(
         The table, and how many configurations are still to be recorded.
 
     Raises:
-        UserError: nothing was recorded in time, or the recording cannot be made.
+        UserError: nothing was recorded in time, the recording cannot be made, or the table there is of another one or
+            has more trainings of each configuration.
     """
     check(recording.space, recording.shape)
     if min(recording.repeats, recording.together, processes) < 1:
         raise UserError("a recording needs at least one repeat, one network at a time and one process")
-    codes = recording.codes()
-    before, devices = recorded_before(recording, path, codes)
+    if processes > 1 and recording.device.kind == "cpu":
+        recording = replace(recording, device=device("cpu", recording.device.mixed, threads=1))
+    codes, before, devices = recorded_before(recording, path)
     ledger = Ledger(path.with_suffix(".recorded"))
     if processes > 1:
         _in_processes(recording, path, seconds, processes, advance)
@@ -250,8 +258,7 @@ def _work(recording: Recording, path: Path, seconds: float | None, part: tuple[i
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the first process ends the others
     torch.set_num_threads(1)
-    codes = recording.codes()
-    before, _ = recorded_before(recording, path, codes)
+    codes, before, _ = recorded_before(recording, path)
     _share(recording, Ledger(path.with_suffix(".recorded")), codes, before, seconds, part, done.put)
 
 
@@ -279,6 +286,7 @@ def _trained(
                 "seconds": outcome.seconds,
                 "evaluation_seconds": outcome.evaluation_seconds,
                 "figures": figures,
+                "parameters": outcome.parameters,
             }
         )
     return {"about": about, "trainings": trainings, "device": recording.device.name}
@@ -305,7 +313,7 @@ def _written(
     order = order[np.lexsort(codes[order].T[::-1])]  # by code, whatever the order of recording
     back = np.searchsorted(np.array(whole), order)
     codes = codes[order]
-    counts = np.array([parameters(skeleton(space, code, recording.shape)) for code in codes])
+    counts = np.array([found[place, 0]["parameters"] for place in order.tolist()])
     name = data.name
     arrays = {
         "codes": codes,
@@ -326,7 +334,7 @@ def _written(
 
 
 def _attributes(recording: Recording, path: Path, rows: int, failed: int, devices: str) -> dict[str, object]:
-    space, data, recipe, device = recording.space, recording.data, recording.recipe, recording.device
+    space, data, recipe = recording.space, recording.data, recording.recipe
     width, cells = size(space, recording.shape)
     whole = space.size is not None and rows == space.size
     depth = "" if cells is None else f" and {cells} cell{'s' if cells > 1 else ''} per stage"
@@ -344,7 +352,7 @@ def _attributes(recording: Recording, path: Path, rows: int, failed: int, device
         "description": (
             f"{rows} configurations ({part}), {recording.repeats} trainings each of {recipe.epochs} epochs, with width "
             f"{width}{depth}; recipe: {', '.join(f'{key} {value}' for key, value in recipe.described.items())}; "
-            f"trained on {devices} in {'16' if device.mixed else '32'} bits; seconds of "
+            f"trained on {devices} in {recording.attributes['bits']} bits; seconds of "
             f"{recording.seconds_of}{side_by_side}{check_text}. "
             f"{failed} trainings failed and are missing."
         ),

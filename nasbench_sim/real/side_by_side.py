@@ -16,14 +16,15 @@ from torch import nn
 
 from nasbench_sim.real.device import Device
 from nasbench_sim.real.feeding import Fed, Splits, augmented, batches, steps
-from nasbench_sim.real.metrics import metrics
-from nasbench_sim.real.networks import Shape, network, size
+from nasbench_sim.real.metrics import errors_and_losses
+from nasbench_sim.real.networks import Shape, network, parameters, size
 from nasbench_sim.real.recipes import Recipe
 from nasbench_sim.real.together import Together
 from nasbench_sim.real.training import (
     DIVERGED,
     DONE,
     EVALUATION_BATCH,
+    NO_MEMORY,
     Clock,
     Outcome,
     Pair,
@@ -34,6 +35,8 @@ from nasbench_sim.real.training import (
     train,
 )
 from nasbench_sim.spaces.space import Codes, Space
+
+STACKED = "nasbench201"  # the space whose networks can be trained as one
 
 
 def train_side_by_side(
@@ -54,10 +57,10 @@ def train_side_by_side(
         clock: by which seconds are counted; on streams of CUDA they are wall-clock.
 
     Returns:
-        Of each network its outcome, whose seconds are its share of what all took together.  What does not fit into
-        memory together is trained in halves.
+        Of each network its outcome, whose seconds are its share of what all took together; of those trained as one
+        without AUC.  What does not fit into memory together is trained in halves, or alone.
     """
-    if space.name == "nasbench201" and len(codes) > 1:
+    if space.name == STACKED and len(codes) > 1 and not recipe.average:
         try:
             return _stacked(space, codes, shape, splits, recipe, device, seed, checks, clock)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
@@ -96,8 +99,14 @@ def _on_streams(
         found = list(pool.map(work, nets))
     # Threads wait for each other, so that each one's own clock counts the others' work as well.
     share = (time.perf_counter() - began) / sum(one.seconds + one.evaluation_seconds for one in found)
+    del nets
+    torch.cuda.empty_cache()
     return [
-        replace(one, seconds=one.seconds * share, evaluation_seconds=one.evaluation_seconds * share) for one in found
+        # What found no memory beside the others may find it alone.
+        train(partial(network, space, code, shape), splits, recipe, device, seed, checks=checks)
+        if one.status == NO_MEMORY
+        else replace(one, seconds=one.seconds * share, evaluation_seconds=one.evaluation_seconds * share)
+        for code, one in zip(codes, found, strict=True)
     ]
 
 
@@ -105,13 +114,16 @@ def _stacked(
     space: Space, codes: Codes, shape: Shape, splits: Splits, recipe: Recipe, device: Device, seed: int,
     checks: Collection[int], clock: Clock,
 ) -> list[Outcome]:  # fmt: skip
-    began = clock()
+    if device.mixed and device.half == torch.float16:
+        device = replace(device, mixed=False)  # its gradients are scaled for all, so that one could stop the others
     nets = [seeded(partial(network, space, code, shape), seed) for code in codes]
+    counts = [parameters(one) for one in nets]
     width, cells = size(space, shape)
     net: nn.Module = Together(codes, nets, width, cells or 1).to(device.torch)
     del nets
     steering = optimiser(recipe, list(net.parameters()))
-    scaler = device.scaler()
+    device.wait()
+    began = clock()  # as alone: what building takes is not training
     fed, each = splits.train, steps(len(splits.train), recipe.batch_size)
     lost = torch.zeros(len(codes), device=device.torch)
     completed = np.zeros(len(codes), np.int64)
@@ -131,9 +143,8 @@ def _stacked(
                 many = labels.expand(len(codes), -1)
                 losses = nn.functional.cross_entropy(logits.transpose(1, 2), many, reduction="none").mean(1)
             steering.zero_grad(set_to_none=True)
-            scaler.scale(losses.sum()).backward()
-            scaler.step(steering)
-            scaler.update()
+            losses.sum().backward()
+            steering.step()
             lost += losses.detach()
         alive &= np.isfinite(lost.cpu().numpy())
         completed[alive] += 1
@@ -155,7 +166,16 @@ def _stacked(
         validation, test = pair if good and pair else ({}, {})
         status, epochs = DONE if good else DIVERGED, int(completed[place])
         outcomes.append(
-            Outcome(status, epochs, training * share, evaluating * share, validation, test, checks=found[place])
+            Outcome(
+                status,
+                epochs,
+                training * share,
+                evaluating * share,
+                validation,
+                test,
+                checks=found[place],
+                parameters=counts[place],
+            )
         )
     return outcomes
 
@@ -170,12 +190,11 @@ def _evaluated(
     net: nn.Module, splits: Splits, device: Device, alive: np.ndarray[Any, np.dtype[np.bool_]]
 ) -> list[Pair | None]:
     """Validation and test figures of each network; None of those that have failed."""
-    pairs = [_logits(net, fed, device) for fed in (splits.validation, splits.test)]
-    labels = [fed.labels.cpu().numpy() for fed in (splits.validation, splits.test)]
-    return [
-        (metrics(pairs[0][place], labels[0]), metrics(pairs[1][place], labels[1])) if alive[place] else None
-        for place in range(len(alive))
+    both = [
+        errors_and_losses(_logits(net, fed, device), fed.labels.cpu().numpy())
+        for fed in (splits.validation, splits.test)
     ]
+    return [pair if there else None for pair, there in zip(zip(*both, strict=True), alive.tolist(), strict=True)]
 
 
 def _logits(net: nn.Module, fed: Fed, device: Device) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -75,12 +75,8 @@ class Convolution(nn.Module):
             patches = images[..., ::step, ::step]
         else:
             padded = nn.functional.pad(images, (1, 1, 1, 1))
-            shifted = [
-                padded[..., row : row + height : step, column : column + width : step]
-                for row in range(3)
-                for column in range(3)
-            ]
-            patches = torch.stack(shifted, 2)
+            # Views of 3 x 3 around each pixel, [K, c, n, h', w', 3, 3], with the window behind its channel.
+            patches = padded.unfold(3, 3, step).unfold(4, 3, step).permute(0, 1, 5, 6, 2, 3, 4)
         height, width = patches.shape[-2:]
         columns = patches.reshape(count, channels * self.kernel**2, n * height * width)
         return torch.bmm(self.weight, columns).view(count, -1, n, height, width)
@@ -183,7 +179,7 @@ class Cells(nn.Module):
                     taken = pooled.view(taken.shape)
                 elif operation != SKIP:
                     taken = self.layers[name](taken)
-                sums = sums.index_add(0, getattr(self, f"places_{name}"), taken.to(sums.dtype))
+                sums.index_add_(0, getattr(self, f"places_{name}"), taken.to(sums.dtype))
         return sums[2 * count :]
 
 

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from nasbench_sim.real.device import Device
 from nasbench_sim.real.feeding import Fed, Splits, augmented, batches, steps
 from nasbench_sim.real.metrics import metrics
+from nasbench_sim.real.networks import parameters
 from nasbench_sim.real.recipes import Recipe
 
 DONE, DIVERGED, NO_MEMORY = "done", "diverged", "out of memory"
@@ -47,6 +49,7 @@ class Outcome:
         test: likewise.
         curve: of each epoch ``validation error`` and mean ``training loss``, where asked for.
         checks: by epoch, validation and test figures on the way, where asked for.
+        parameters: of the network; 0 where it could not be built.
     """
 
     status: str
@@ -57,6 +60,7 @@ class Outcome:
     test: dict[str, float] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)
     checks: dict[int, Pair] = field(default_factory=dict)
+    parameters: int = 0
 
 
 def seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
@@ -96,8 +100,8 @@ def train(
     training = _Training(recipe, device, splits, seed, curve, checks, clock)
     try:
         training.start(seeded(make, seed))
-        if checkpoint is not None:
-            training.load(checkpoint)
+        if checkpoint is not None and not training.load(checkpoint):
+            training.start(seeded(make, seed))  # of a damaged file a part may have been taken over
         saved = time.monotonic()
         while training.epoch < recipe.epochs:
             if not training.run_epoch():
@@ -117,7 +121,8 @@ def is_memory(error: BaseException) -> bool:
     """Whether an error says that memory has run out."""
     text = str(error).lower()
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
-        sign in text for sign in ("out of memory", "can't allocate memory", "not enough memory")
+        sign in text
+        for sign in ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed", "valid cudnn algo")
     )
 
 
@@ -131,17 +136,20 @@ class _Training:
         self.recipe, self.device, self.splits, self.seed, self.clock = recipe, device, splits, seed, clock
         self.with_curve, self.to_check = curve, checks
         self.checks: dict[int, Pair] = {}
-        self.epoch = 0
+        self.epoch = self.parameters = 0
         self.seconds = self.evaluation_seconds = 0.0
         self.curve: list[dict[str, float]] = []
         self.net: nn.Module | None = None
+        self.averaged: AveragedModel | None = None
         self.began: float | None = None  # of what the clock is running for
 
     def start(self, net: nn.Module) -> None:
         self.began = self.clock()
+        self.parameters = parameters(net)
         self.net = net.to(self.device.torch, memory_format=self.device.layout)
         self.optimiser = optimiser(self.recipe, list(net.parameters()))
         self.scaler = self.device.scaler()
+        self.averaged = averaged(net, self.recipe) if self.recipe.average else None
         self._stop()
 
     def run_epoch(self) -> bool:
@@ -163,6 +171,8 @@ class _Training:
             self.scaler.scale(loss).backward()
             self.scaler.step(self.optimiser)
             self.scaler.update()
+            if self.averaged is not None:
+                self.averaged.update_parameters(net)
             total += loss.detach()
         mean = float(total) / each  # waits for the device
         self.seconds += self._stop()
@@ -189,12 +199,12 @@ class _Training:
         self.seconds += self._stop()  # of what was broken off
         return Outcome(
             status, self.epoch, self.seconds, self.evaluation_seconds, validation or {}, test or {}, self.curve,
-            self.checks,
+            self.checks, self.parameters,
         )  # fmt: skip
 
     def release(self) -> None:
         """Give memory back, so that the next training has it."""
-        self.net = None
+        self.net = self.averaged = None
         if hasattr(self, "optimiser"):
             del self.optimiser
         if self.device.kind == "cuda":
@@ -203,7 +213,7 @@ class _Training:
     def _evaluated(self, fed: Fed) -> dict[str, float]:
         assert self.net is not None
         self.began = self.clock()
-        found = metrics(logits(self.net, fed, self.device), fed.labels.cpu().numpy())
+        found = metrics(logits(self.averaged or self.net, fed, self.device), fed.labels.cpu().numpy())
         self.evaluation_seconds += self._stop()
         return found
 
@@ -230,6 +240,7 @@ class _Training:
             "network": self.net.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "scaler": self.scaler.state_dict(),
+            "averaged": None if self.averaged is None else self.averaged.state_dict(),
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -239,20 +250,25 @@ class _Training:
         finally:
             partial.unlink(missing_ok=True)
 
-    def load(self, path: Path) -> None:
-        """Go on from a checkpoint; one that is damaged or of another training is passed over."""
+    def load(self, path: Path) -> bool:
+        """Go on from a checkpoint, where there is one of this training; False where it is damaged or of another."""
         assert self.net is not None
         if not path.is_file():
-            return
-        with suppress(Exception):  # a damaged file raises many things; then the training starts anew
+            return True
+        with suppress(Exception):  # a damaged file raises many things
             state: dict[str, Any] = torch.load(path, map_location=self.device.torch, weights_only=True)
             if state["about"] != self._about():
-                return
+                return False
             self.net.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.scaler.load_state_dict(state["scaler"])
+            if self.averaged is not None:
+                self.averaged.load_state_dict(state["averaged"])
+            seconds, evaluation_seconds = (float(one) for one in state["seconds"])
             self.epoch, self.curve, self.checks = int(state["epoch"]), state["curve"], state["checks"]
-            self.seconds, self.evaluation_seconds = (float(one) for one in state["seconds"])
+            self.seconds, self.evaluation_seconds = seconds, evaluation_seconds
+            return True
+        return False
 
 
 def optimiser(recipe: Recipe, weights: list[Any]) -> Any:
@@ -265,6 +281,18 @@ def optimiser(recipe: Recipe, weights: list[Any]) -> Any:
     if recipe.optimiser == "adam":
         return torch.optim.Adam(weights, rate, eps=recipe.epsilon, weight_decay=decay)
     return torch.optim.SGD(weights, rate, recipe.momentum, weight_decay=decay, nesterov=recipe.momentum > 0)
+
+
+def averaged(net: nn.Module, recipe: Recipe) -> AveragedModel:
+    """The moving average of a network's weights and statistics, to be updated after each step."""
+
+    def mixed(average: torch.Tensor, current: torch.Tensor, updates: torch.Tensor | int) -> torch.Tensor:
+        count = int(updates)
+        if not average.is_floating_point():  # batches that normalisation has counted
+            return current
+        return torch.lerp(average, current, 1 - min(recipe.average, (1 + count) / (10 + count)))
+
+    return AveragedModel(net, avg_fn=mixed, use_buffers=True)
 
 
 def set_rate(optimiser: Any, recipe: Recipe, done: float) -> None:

@@ -265,23 +265,61 @@ class TabularOracle:
         """Errors as a search sees them, ``float64[n]``, and how many trainings each of them took."""
         if self.noise == "mean":
             return self.mean_error(fidelity)[rows], 1
-        seeds, each = np.broadcast_to(np.asarray(run, np.uint64), (len(rows),)), self._repeats_each
-        draws = [
-            uniform(seeds, keys, "train", f"{fidelity:g}", str(number))
-            for number in range(repeat * each, (repeat + 1) * each)
-        ]
+        each = self._repeats_each
         if not self.table.has_repeats(self.data_set, self._signal):
             mean, spread = self.mean_error(fidelity)[rows], self._column("spread", fidelity)[rows]
+            draws = self._draws(keys, fidelity, repeat, run)
             return np.mean([np.clip(mean + spread * ndtri(draw), 0.0, 1.0) for draw in draws], axis=0), each
-        repeats, count = self._repeats(fidelity)
-        values, left, place = repeats[rows], count[rows], np.arange(len(rows))
-        total, trained = np.zeros(len(rows)), np.clip(left, 1, each)
-        for number, draw in enumerate(draws):
+        drawn = self._drawn(rows, keys, fidelity, repeat, run)
+        values, total, trained = self._repeats(fidelity)[0], np.zeros(len(rows)), (drawn >= 0).sum(axis=1)
+        for column in drawn.T:
+            total = np.where(column >= 0, total + values[rows, column], total)
+        return total / trained, trained.astype(np.float64)
+
+    def repeats_drawn(self, request: Request, run: npt.NDArray[np.uint64] | int) -> npt.NDArray[np.int64]:
+        """Which repeats of a measured table a request is answered by, under noise.
+
+        Returns:
+            ``int64[n, k]``, columns of ``Table.repeats``, for answers that are the mean of k; -1 where there are fewer.
+
+        Raises:
+            UserError: a configuration that the table lacks, or answers that are not made of repeats.
+        """
+        if self.noise == "mean" or not self.table.has_repeats(self.data_set, self._signal):
+            raise UserError(f"answers of {self.table.path} under noise {self.noise!r} are not drawn from its repeats")
+        keys = self._space.key(request.codes) if request.keys is None else request.keys
+        rows = self.locate(keys)
+        fidelity = self.sources["train"].fidelities[-1] if request.fidelity is None else float(request.fidelity)
+        drawn = self._drawn(rows, keys, fidelity, request.repeat, run)
+        order = np.argsort(np.isnan(self.table.repeats(self.data_set, self._signal, fidelity)), axis=1, kind="stable")
+        return np.where(drawn >= 0, np.take_along_axis(order[rows], np.maximum(drawn, 0), axis=1), -1)
+
+    def _drawn(
+        self,
+        rows: npt.NDArray[np.int64],
+        keys: Keys,
+        fidelity: float,
+        repeat: int,
+        run: npt.NDArray[np.uint64] | int,
+    ) -> npt.NDArray[np.int64]:
+        """Places among a row's existing repeats, all different, ``int64[n, k]``; -1 where there are fewer than k."""
+        left, place = self._repeats(fidelity)[1][rows], np.arange(len(rows))
+        places = np.tile(np.arange(max(self._repeats(fidelity)[0].shape[1], 1)), (len(rows), 1))
+        there, found = np.maximum(left, 1), []
+        for number, draw in enumerate(self._draws(keys, fidelity, repeat, run)):
             last = np.maximum(left - 1, 0)
             chosen = np.minimum((draw * left).astype(np.int64), last)  # the largest draw may round up
-            total = np.where(number < trained, total + values[place, chosen], total)
-            values[place, chosen], left = values[place, last], last  # not to be chosen again
-        return total / trained, trained.astype(np.float64)
+            found.append(np.where(number < there, places[place, chosen], -1))
+            places[place, chosen], left = places[place, last], last  # not to be chosen again
+        return np.stack(found, axis=1)
+
+    def _draws(
+        self, keys: Keys, fidelity: float, repeat: int, run: npt.NDArray[np.uint64] | int
+    ) -> list[npt.NDArray[np.float64]]:
+        """Uniform numbers, k arrays ``float64[n]``, of the run, the configuration and the number of the repeat."""
+        seeds, each = np.broadcast_to(np.asarray(run, np.uint64), (len(keys),)), self._repeats_each
+        numbers = range(repeat * each, (repeat + 1) * each)
+        return [uniform(seeds, keys, "train", f"{fidelity:g}", str(number)) for number in numbers]
 
     def _repeats(self, fidelity: float) -> tuple[Floats, npt.NDArray[np.int64]]:
         """Error of each repeat, those that exist first, ``float64[N, R]``, and how many do."""

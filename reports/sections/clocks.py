@@ -15,11 +15,13 @@ from reports.results import Results
 def clocks(results: Results) -> list[Section]:
     """Per task and strategy what a run took by either clock, and the test error that it ended with; else nothing."""
     rows: list[list[Cell | str]] = []
+    charged: list[str] = []
     for task in results.tasks:
         for strategy in results.strategies:
             traces = results.runs.get((task.name, strategy.name), ())
             if not traces or "wall_seconds" not in traces[0].about:
                 continue
+            charged.append(task.provenance.get("clock", "unknown"))
             # Along evaluations a trace's own seconds count those; see ``reports.axis``.
             simulated = np.array([one.about.get("simulated_seconds", one.about["seconds"]) for one in traces])
             wall = np.array([one.about["wall_seconds"] for one in traces])
@@ -44,12 +46,11 @@ def clocks(results: Results) -> list[Section]:
         for one in results.runs.get((task.name, strategy.name), ())
         if "supernet" in one.about
     }
-    clock = next(iter(results.tasks)).provenance.get("clock", "unknown")
     blocks: list[Block] = [
         Text(
-            f"The simulated clock charges {clock}. The clock on the wall is the sum of the seconds that the trainings "
-            "behind a run took here when they were done, validation and test included, whether this run or an earlier "
-            "one asked for them first: runs share their trainings, so that all of them together took less."
+            f"The simulated clock charges {charged[0]}. The clock on the wall is the sum of the seconds that the "
+            "trainings behind a run took here when they were done, validation and test included, whether this run or "
+            "an earlier one asked for them first: runs share their trainings, so that all of them together took less."
         ),
         Table(
             "Mean seconds of a run by either clock (standard deviation between runs), and mean test error of the "

@@ -39,6 +39,8 @@ def evolution(results: Results) -> list[Section]:
             )
             figures.append(Figure(f"parameters-{task.space}", drawing, alt))
         caption = f"{task.label}: all evaluations of one run (seed {trace.about['seed']}) of each strategy shown"
+        if count is not None and task.provenance.get("kind") == "trained":
+            caption += "; parameters are those of networks of the published size"
         blocks.append(Gallery(figures, caption))
     return [Section("evolution", "Evolution", "How a run went", blocks)] if blocks else []
 

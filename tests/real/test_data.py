@@ -92,6 +92,21 @@ def test_a_folder_per_class_and_own_npz_files(tmp_path):
     assert own.classes == 3
 
 
+def test_images_of_more_than_8_bits_keep_them(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    for name, low in (("one", 1000), ("other", 30_000)):
+        (tmp_path / "deep" / name).mkdir(parents=True)
+        for number in range(10):
+            pixels = np.full((4, 4), low + number, np.uint16)
+            image.fromarray(pixels).save(tmp_path / "deep" / name / f"{number}.png")
+    found = load(str(tmp_path / "deep"))
+    values = np.concatenate([split.images.ravel() for split in (found.train, found.validation, found.test)])
+    assert sorted(set(values.tolist())) == [*range(1000, 1010), *range(30_000, 30_010)]
+    image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "deep/one/flat.png")
+    with pytest.raises(UserError, match=r"flat.png has 8 bits a value and other images have more"):
+        load(str(tmp_path / "deep"))
+
+
 def pickled(path):
     np.savez(path, images=np.array([{"a": 1}], object), labels=np.zeros(1, int))
 

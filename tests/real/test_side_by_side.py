@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -21,7 +22,8 @@ from nasbench_sim.real.networks import Shape, network
 from nasbench_sim.real.recording import Recording, record
 from nasbench_sim.real.side_by_side import train_side_by_side
 from nasbench_sim.real.together import Together
-from nasbench_sim.real.training import DONE, seeded, train
+from nasbench_sim.real.training import DONE, NO_MEMORY, Outcome, seeded, train
+from nasbench_sim.spaces.darts import DARTS
 from nasbench_sim.spaces.macronas import MacroNAS
 from nasbench_sim.spaces.nasbench201 import NASBench201
 from nasbench_sim.spaces.part import Part
@@ -139,6 +141,33 @@ def test_streams_of_their_own_come_to_the_same(tmp_path, monkeypatch):
         assert outcome.seconds > 0
 
 
+def test_what_finds_no_memory_beside_others_is_trained_alone(tmp_path, monkeypatch):
+    from nasbench_sim.real import side_by_side
+
+    fake = OnACPU("cuda", "x", False)
+    monkeypatch.setattr(torch.cuda, "stream", lambda _: nullcontext())
+    monkeypatch.setattr(torch.cuda, "Stream", object)
+    splits, calls, room = feed(small.data(tmp_path), fake), [], threading.Semaphore(2)
+
+    def crowded(*arguments, **options):
+        calls.append(threading.current_thread() is threading.main_thread())
+        if not room.acquire(blocking=False):
+            return Outcome(NO_MEMORY, 0, 0.1, 0.0)
+        try:
+            gate.wait(60) if not calls[-1] else None
+            return train(*arguments, **options)
+        finally:
+            room.release()
+
+    gate = threading.Event()
+    threading.Timer(0.5, gate.set).start()
+    monkeypatch.setattr(side_by_side, "train", crowded)
+    codes = MacroNAS().sample(np.random.default_rng(0), 5)
+    found = train_side_by_side(MacroNAS(), codes, Shape(1, 2, 2), splits, small.QUICK, fake, 1)
+    assert [one.status for one in found] == [DONE] * 5
+    assert calls.count(True) == 3
+
+
 def recording(folder, **changes):
     space = NASBench201(equivalence="function")
     given = Recording(space, small.data(folder), small.QUICK.with_(epochs=2), SHAPE, CPU, 6, 2, (1,), 4)
@@ -176,7 +205,11 @@ def test_a_recording_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     assert first_four < set(map(bytes, table.codes))
     monkeypatch.setattr(real_recording, "_trained", lambda *_: pytest.fail("trained again"))
     record(recording(tmp_path), path)
-    record(recording(tmp_path, cells=4), tmp_path / "bars.h5")  # fewer of the same are there already
+    fewer, left = record(recording(tmp_path, cells=4), path)  # are there already, and the others are kept
+    assert (len(fewer), left) == (6, 0)
+    assert fewer.fingerprint == table.fingerprint
+    with pytest.raises(UserError, match="holds 2 trainings of each configuration: give --repeats 2 or more"):
+        record(recording(tmp_path, repeats=1), path)
 
 
 def test_a_recording_goes_on_from_its_table_alone(tmp_path, monkeypatch):
@@ -198,6 +231,13 @@ def test_a_recording_goes_on_from_its_table_alone(tmp_path, monkeypatch):
     for epochs, before in figures.items():
         np.testing.assert_array_equal(table.repeats("bars", "validation", epochs)[rows], before)
     assert table.attributes["device"] == f"{part.attributes['device']} and another processor"
+
+
+def test_more_cells_of_a_space_that_cannot_be_listed_begin_with_the_same_ones(tmp_path):
+    given = recording(tmp_path, space=DARTS(), shape=Shape(1, 2, 2, 2), together=1, repeats=1)
+    few, more = (replace(given, cells=cells).codes() for cells in (3, 5))
+    assert (more[:3] == few).all()
+    assert len(np.unique(DARTS().key(more), axis=0)) == 5
 
 
 def test_a_recorded_table_is_a_task(tmp_path):

@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch", reason="training needs torch, the extra `re
 
 from nasbench_sim import Request, Task, UserError, WeightSharing, simulate
 from nasbench_sim.real import __main__ as command
+from nasbench_sim.real.clocks import TableClock
 from nasbench_sim.real.device import device
 from nasbench_sim.real.feeding import feed
 from nasbench_sim.real.networks import Shape, network, parameters
@@ -23,6 +24,7 @@ from nasbench_sim.spaces.macronas import MacroNAS
 from nasbench_sim.spaces.nasbench101 import SUBSPACES, NASBench101
 from nasbench_sim.spaces.nasbench201 import NASBench201
 from nasbench_sim.strategies.random_search import RandomSearch
+from nasbench_sim.tabular import write_table
 from tests import synthetic
 from tests.real import small
 
@@ -170,6 +172,60 @@ def test_an_interrupted_one_goes_on(splits, tmp_path, monkeypatch):
     assert (found.proxies(codes) == whole).all()
 
 
+def test_weights_of_another_super_net_and_damaged_ones_are_passed_over(splits, tmp_path):
+    """Those of another sub-space fit in part, so that a part could be taken over."""
+    file, one, other = tmp_path / "x.pt", NASBench101("A1"), NASBench101("A2")
+    fresh = train_supernet(other, WIDE, splits, QUICK.with_(epochs=1), CPU, "bns_ft", 0)
+    codes = other.sample(np.random.default_rng(0), 5)
+    train_supernet(one, WIDE, splits, QUICK.with_(epochs=1), CPU, "bns_ft", 0, file, {"space": "A1"})
+    how = QUICK.with_(epochs=1)
+    found = train_supernet(other, WIDE, splits, how, CPU, "bns_ft", 0, file, {"space": "A2"})
+    assert (found.proxies(codes) == fresh.proxies(codes)).all()
+    state = torch.load(file, weights_only=True)
+    state["network"].popitem()
+    torch.save(state, file)
+    found = train_supernet(other, WIDE, splits, how, CPU, "bns_ft", 0, file, {"space": "A2"})
+    assert (found.proxies(codes) == fresh.proxies(codes)).all()
+
+
+def test_a_super_net_that_does_not_fit_into_memory_is_told_in_one_line(splits, monkeypatch):
+    from nasbench_sim.real.supernets import training
+
+    def full(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte")
+
+    monkeypatch.setattr(training, "supernet", full)
+    with pytest.raises(UserError, match="does not fit into memory"):
+        train_supernet(SPACES["nasbench201"], SMALL, splits, QUICK, CPU, "bns_ft", 0)
+    with pytest.raises(UserError, match="without a moving average"):
+        train_supernet(SPACES["nasbench201"], SMALL, splits, QUICK.with_(average=0.9), CPU, "bns_ft", 0)
+
+
+def test_a_timing_table_charges_super_nets_at_their_own_width_and_proxies_by_their_passes(tmp_path):
+    space = NASBench101("A4")
+    codes = NASBench101().enumerate()
+    seconds = np.stack([np.full(len(codes), 8.0), np.full(len(codes), 1.0)], axis=1)
+    about = {
+        "content": "timing", "name": "t", "title": "t", "description": "t", "space": space.name, "kind": "measured",
+        "licence": "CC0-1.0", "source": "t", "created_by": "t", "device": "d", "batch_size": 16, "widths": (128, 8),
+    }  # fmt: skip
+    arrays = {"codes": codes, "forward_seconds": seconds, "backward_seconds": 2 * seconds}
+    table = write_table(tmp_path / "t.h5", about, arrays, keys=NASBench101().key(codes))
+    real = small.oracle(tmp_path, space, width=8)
+    images = len(real.data.train), len(real.data.validation)
+    clock = TableClock(table, NASBench101(), None, images)
+    assert clock.at(8).text.endswith("width 8")
+    assert clock.at(7) is clock
+    oracle = SuperNetOracle(small.oracle(tmp_path, space, width=8, clock=clock), QUICK.with_(epochs=2), "sk_pr")
+    request = Request(space.sample(np.random.default_rng(0), 3), source="proxy")
+    answers = oracle.evaluate(request, 0)
+    assert images == (48, 16)
+    assert answers.seconds.tolist() == [1.0 + 1.0] * 3  # a batch for statistics, and one of validation
+    assert oracle.sources["proxy"].setup_seconds == pytest.approx(
+        2 * 3 * 3.0 + 1.0
+    )  # 2 epochs of 3 batches, validation
+
+
 def test_proxies_and_trainings_answer_one_search(tmp_path):
     real = small.oracle(tmp_path)
     oracle = SuperNetOracle(real, QUICK.with_(epochs=2), supernets=2)
@@ -210,6 +266,13 @@ def test_the_command_correlates_proxies_with_a_table(tmp_path, capsys):
     for wrong, message in ((["--variant", "both"], "unknown variant"), (["--against", str(data)], "not an HDF5 file")):
         assert command.main([*options, *wrong]) == 2
         assert message in capsys.readouterr().err
+    for space, message in (("darts", "no super-net"), ("ofa", "no super-net")):
+        assert command.main(["supernet", space, *options[2:]]) == 2
+        assert message in capsys.readouterr().err
+    before = json.loads(out.read_text())["supernets"]
+    again = small.write(tmp_path / "more.npz", 120)
+    assert command.main([*options[:3], str(again), *options[4:], "--epochs", "6", "--cells", "20"]) == 0
+    assert json.loads(out.read_text())["supernets"][0]["seconds"] != before[0]["seconds"]  # trained, not found
     other = synthetic.write(tmp_path / "o.h5", NASBench101("A4"), synthetic.figures(NASBench101("A4")))
     assert command.main([*options, "--against", str(other.path)]) == 2
     assert "not of nasbench201" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from nasbench_sim.real.device import Device, device
 from nasbench_sim.real.feeding import augmented, batches, feed, steps
 from nasbench_sim.real.networks import Shape, network
 from nasbench_sim.real.recipes import RECIPES, Recipe, recipe
-from nasbench_sim.real.training import DIVERGED, DONE, NO_MEMORY, train
+from nasbench_sim.real.training import DIVERGED, DONE, NO_MEMORY, averaged, train
 from nasbench_sim.spaces.nasbench201 import NASBench201
 
 CPU = device("cpu")
@@ -102,6 +102,37 @@ def test_a_checkpoint_that_is_damaged_unsafe_or_of_another_training_is_passed_ov
         if content is not None:
             file.write_bytes(content)
         assert figures(train(make, SPLITS, QUICK, CPU, seed=1, checkpoint=file, every_seconds=1e9)) == whole
+
+
+def test_of_a_checkpoint_that_fits_in_part_nothing_is_kept(tmp_path):
+    whole, file = figures(train(make, SPLITS, QUICK, CPU, seed=1)), tmp_path / "x.checkpoint"
+    train(make, SPLITS, QUICK, CPU, seed=1, checkpoint=file, every_seconds=0)
+    state = torch.load(file, weights_only=True)
+    state["network"].popitem()
+    torch.save(state, file)
+    assert figures(train(make, SPLITS, QUICK, CPU, seed=1, checkpoint=file, every_seconds=1e9)) == whole
+
+
+def test_a_moving_average_of_the_weights_is_what_is_evaluated(tmp_path):
+    how = QUICK.with_(epochs=2, average=0.9)
+    plain, smooth = (train(make, SPLITS, one, CPU, seed=1) for one in (QUICK.with_(epochs=2), how))
+    assert plain.validation["loss"] != smooth.validation["loss"]
+    file = tmp_path / "x.checkpoint"
+    train(make, SPLITS, how, CPU, seed=1, checkpoint=file, every_seconds=0)
+    assert figures(train(make, SPLITS, how, CPU, seed=1, checkpoint=file)) == figures(smooth)
+    net = make()
+    average = averaged(net, how)
+    average.update_parameters(net)
+    weight = next(iter(average.module.parameters())).clone()
+    with torch.no_grad():
+        next(iter(net.parameters())).add_(1.0)
+    average.update_parameters(net)
+    moved = next(iter(average.module.parameters())) - weight
+    torch.testing.assert_close(moved, torch.full_like(moved, 1 - 2 / 11))  # (1 + 1) / (10 + 1) is less than 0.9
+    assert "average" not in QUICK.described
+    assert recipe("ofa").described["average"] == 0.99
+    with pytest.raises(UserError, match="in \\[0, 1\\)"):
+        Recipe(average=1.0)
 
 
 def test_divergence_is_a_failed_training_with_its_seconds():

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
 pytest.importorskip("torch", reason="training needs torch, the extra `real`")
 
+from nasbench_sim import Task, simulate
 from nasbench_sim.real import oracle as real_oracle
+from nasbench_sim.real.device import Device
+from nasbench_sim.strategies.greedy_search import GreedySearch
 from nasbench_sim.trace import Trace
 from suites import run
+from suites.live import Live, Watched, workers_of
 from tests.real import small
 
 SUITE = """
@@ -62,6 +67,34 @@ def test_any_suite_runs_for_real_and_goes_on_without_training_again(command, tmp
     assert "0 trainings done" in capsys.readouterr().out
     assert sorted((tmp_path / "trainings").glob("??/*.json")) == files
     assert [Trace.load(tmp_path / "out" / path).about for *_, path in manifest["runs"]] == [one.about for one in traces]
+
+
+def test_what_the_budget_does_not_reach_is_not_trained(tmp_path):
+    """Greedy search asks for whole neighbourhoods, and meets configurations again free of charge."""
+    real = small.oracle(tmp_path)
+    watched = Watched(real, milestones=(2, 9), budget=9)
+    trace = simulate(Task("t", watched), GreedySearch, seed=0, evaluations=9)
+    about = watched.about(0)
+    assert trace.about["evaluations"] == about["trainings"] == real.trained == 9
+    assert about["wall_seconds"] == pytest.approx(trace.about["seconds"])
+    assert [len(about["best"][str(milestone)]) for milestone in (2, 9)] == [2, 9]
+    free = simulate(Task("t", small.oracle(tmp_path)), GreedySearch, seed=0, evaluations=9)
+    assert (free.codes == trace.codes).all()
+    assert (free.objectives == trace.objectives).all()
+    several = simulate(Task("t", Watched(small.oracle(tmp_path), budget=9)), GreedySearch, 0, evaluations=9, workers=3)
+    assert several.about["evaluations"] == 9
+
+
+def test_a_gpu_is_shared_only_where_that_is_asked_for(monkeypatch, capsys):
+    from nasbench_sim.real import device
+
+    assert workers_of(Live(device="cpu"), None) == os.cpu_count()
+    assert workers_of(Live(device="cpu"), 3) == 3
+    monkeypatch.setattr(device, "device", lambda _: Device("cuda", "x", True))
+    assert workers_of(Live(), None) == 1
+    assert capsys.readouterr().out == ""
+    assert workers_of(Live(), 2) == 2
+    assert "share one device" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

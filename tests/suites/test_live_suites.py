@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch, the extra `real`")
 
-from nasbench_sim import Request
+from nasbench_sim import Request, UserError
 from nasbench_sim.real.data import load
 from nasbench_sim.real.device import device
 from nasbench_sim.real.networks import Shape
@@ -18,8 +18,11 @@ from nasbench_sim.real.recipes import RECIPES
 from nasbench_sim.real.recording import Recording, record
 from nasbench_sim.spaces.nasbench201 import NASBench201
 from nasbench_sim.spaces.ofa import OFA
+from nasbench_sim.spaces.part import Part
+from nasbench_sim.tabular.oracle import TabularOracle
 from nasbench_sim.trace import Trace
 from suites import run
+from suites.fidelity import Unseen
 from suites.ofa_landscape import OFALandscape
 from tests.real import small
 
@@ -96,8 +99,31 @@ def test_fidelity_sets_a_recorded_table_beside_training(tmp_path, capsys, monkey
     }
     assert starts["table:tiny", 0] == starts["trained:tiny", 0]
     page = (tmp_path / "out/report.html").read_text()
-    assert "The simulation against the thing itself" in page
-    assert "Kendall" in page
+    for text in ("The simulation against the thing itself", "Kendall", "share their luck", "of training alone"):
+        assert text in page
+
+
+def test_fidelity_judges_a_table_by_the_trainings_that_a_search_did_not_see(tmp_path):
+    data = small.data(tmp_path)
+    given = Recording(NASBench201(equivalence="function"), data, small.QUICK, Shape(1, 2, 2, 1), device("cpu"), 12, 2,
+                      (), 12)  # fmt: skip
+    table, _ = record(given, tmp_path / "tiny.h5")
+    inner = TabularOracle(Part.of(given.space, table.codes), table, "bars", noise="repeat")
+    oracle, codes = Unseen(inner), table.codes
+    tests, errors = (table.repeats("bars", which, 1.0) for which in ("test", "validation"))
+    seen = set()
+    for seed in range(20):
+        drawn = inner.repeats_drawn(Request(codes), seed)[:, 0]
+        answers = oracle.evaluate(Request(codes), seed)
+        place = np.arange(len(codes))
+        assert (answers.objectives[:, 0] == errors[place, drawn]).all()
+        assert (answers.held_out[:, 0] == tests[place, 1 - drawn]).all()
+        assert answers.held_out[:, 1] == pytest.approx(tests.mean(axis=1))
+        seen |= set(drawn.tolist())
+    assert seen == {0, 1}
+    once, _ = record(replace(given, repeats=1), tmp_path / "once.h5")
+    with pytest.raises(UserError, match="record with --repeats 2"):
+        Unseen(TabularOracle(Part.of(given.space, once.codes), once, "bars", noise="repeat"))
 
 
 def _few(split, n):

@@ -47,6 +47,26 @@ def test_the_mean_of_two_measured_repeats_is_that_of_two_different_ones(nb201_ta
     assert seconds == pytest.approx(trained * oracle.seconds(108.0)[rows])
 
 
+@pytest.mark.parametrize("noise", ["repeat", "2", "3"])
+def test_answers_are_the_means_of_the_repeats_that_are_said_to_be_drawn(nb201_table: Table, noise: str) -> None:
+    oracle = TabularOracle(SPACE, nb201_table, "cifar10", noise=noise)
+    repeats = nb201_table.repeats("cifar10", "validation", 108.0)[oracle.locate(SPACE.key(CODES))]
+    for run in range(5):
+        drawn = oracle.repeats_drawn(Request(CODES, repeat=run), run)
+        assert drawn.shape == (len(CODES), 1 if noise == "repeat" else int(noise))
+        values = np.where(drawn >= 0, np.take_along_axis(repeats, np.maximum(drawn, 0), axis=1), np.nan)
+        assert not np.isnan(values[drawn >= 0]).any()
+        assert all(len({*row[row >= 0]}) == (row >= 0).sum() for row in drawn)
+        answered = oracle.evaluate(Request(CODES, repeat=run), run).objectives[:, 0]
+        assert np.nanmean(values, axis=1) == pytest.approx(answered, abs=1e-12)
+
+
+def test_answers_that_are_not_made_of_repeats_say_so(nb201_table: Table, surrogate: Table) -> None:
+    for table, noise in ((nb201_table, "mean"), (surrogate, "repeat")):
+        with pytest.raises(UserError, match="not drawn from its repeats"):
+            TabularOracle(SPACE, table, "cifar10", noise=noise).repeats_drawn(Request(CODES), 0)
+
+
 def test_the_mean_of_as_many_as_there_are_is_the_mean(nb201_table: Table) -> None:
     found, _ = answers(nb201_table, "7", 2)
     exact, _ = answers(nb201_table, "mean", 1)

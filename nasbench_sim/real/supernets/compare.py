@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from nasbench_sim.randomness import stream
 from nasbench_sim.real.data import Data
 from nasbench_sim.real.device import Device
 from nasbench_sim.real.feeding import feed
-from nasbench_sim.real.networks import Shape
+from nasbench_sim.real.ledger import identity
+from nasbench_sim.real.networks import Shape, size
 from nasbench_sim.real.recipes import Recipe
-from nasbench_sim.real.supernets import VARIANTS
+from nasbench_sim.real.supernets import check_supernet
 from nasbench_sim.real.supernets.training import CONVERGED, Trained, spearman, train_supernet
 from nasbench_sim.spaces.space import Codes, Space
 from nasbench_sim.tabular.table import Table
@@ -47,16 +49,22 @@ def compare(
         advance: called with 1 after each super-net.
 
     Raises:
-        UserError: an unknown variant, a table of another space, or one that holds none of its cells.
+        UserError: a space without super-net, an unknown variant, a table of another space, or one that holds none of
+            its cells.
     """
-    if variant not in VARIANTS:
-        raise UserError(f"unknown variant {variant!r} of super-nets: choose from {', '.join(VARIANTS)}")
+    check_supernet(space, shape, variant)
     codes, errors = _cells(space, cells, against)
     splits = feed(data, device)
     nets: list[dict[str, Any]] = []
+    what = {
+        "space": [space.name, getattr(space, "subspace", ""), getattr(space, "equivalence", "")],
+        "data": data.fingerprint, "size": [shape.inputs, shape.classes, *size(space, shape)],
+        "recipe": dict(recipe.described), "device": device.described, "torch": version("torch"),
+    }  # fmt: skip
     for number in range(supernets):
-        weights = out.with_suffix(".weights") / f"{variant}-{number}.pt"
-        found = train_supernet(space, shape, splits, recipe, device, variant, number, weights)
+        about = {**what, "number": number}
+        weights = out.with_suffix(".weights") / f"{variant}-{number}-{identity(about)[:12]}.pt"
+        found = train_supernet(space, shape, splits, recipe, device, variant, number, weights, about)
         nets.append({**_told(found), "spearman": _correlations(found, codes, errors)})
         advance(1)
     told = {

@@ -23,6 +23,7 @@ from nasbench_sim.spaces.nasbench101_network import vertex_channels
 from nasbench_sim.spaces.space import Codes
 
 STACKS, CELLS = 3, 3
+WIDTH = 16  # filters of the study's super-nets
 
 
 class Step(NamedTuple):
@@ -46,7 +47,7 @@ class SuperNet(nn.Module):
 
     def __init__(self, space: NASBench101, shape: Shape, single_kernel: bool) -> None:
         super().__init__()
-        width, cells = shape.width or 16, shape.cells or CELLS
+        width, cells = shape.width or WIDTH, shape.cells or CELLS
         self.width, self.single = width, single_kernel
         self.filters = tuple(width << stack for stack in range(STACKS))
         every = space.enumerate().astype(np.int64)

@@ -10,13 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from nasbench_sim.errors import UserError
-from nasbench_sim.oracle import Observations, Request, Source
+from nasbench_sim.oracle import Floats, Observations, Request, Source
+from nasbench_sim.real.clocks import TableClock
 from nasbench_sim.real.feeding import feed
 from nasbench_sim.real.ledger import identity
 from nasbench_sim.real.oracle import RealOracle
 from nasbench_sim.real.recipes import Recipe
-from nasbench_sim.real.supernets import SPACES, VARIANTS
-from nasbench_sim.real.supernets.training import PER_STEP, Trained, train_supernet
+from nasbench_sim.real.supernets import check_supernet, width
+from nasbench_sim.real.supernets.training import PER_STEP, Trained, likelihood, train_supernet
+from nasbench_sim.spaces.space import Keys
 from nasbench_sim.wrapped import Wrapped
 
 SAMPLE = 1000  # cells whose mean training a timing table charges for a super-net's
@@ -40,10 +42,7 @@ class SuperNetOracle(Wrapped):
 
     def __init__(self, oracle: RealOracle, recipe: Recipe, variant: str = "bns_ft", supernets: int = 1) -> None:
         super().__init__(oracle)
-        if oracle.space.name not in SPACES:
-            raise UserError(f"{oracle.space.name} has no super-net: choose from {', '.join(SPACES)}")
-        if variant not in VARIANTS:
-            raise UserError(f"unknown variant {variant!r} of super-nets: choose from {', '.join(VARIANTS)}")
+        check_supernet(oracle.space, oracle.shape, variant)
         if supernets < 1:
             raise UserError(f"{supernets} super-nets answer nothing: at least one is needed")
         self.real, self.recipe, self.variant, self.supernets = oracle, recipe, variant, supernets
@@ -92,7 +91,7 @@ class SuperNetOracle(Wrapped):
             source="proxy",
             objectives=np.column_stack([error] + [np.full(n, np.nan)] * (len(self.objectives) - 1)).reshape(n, -1),
             constraints=np.zeros((n, 0)),
-            seconds=np.full(n, float(np.mean([one["proxy_seconds"] for one in self._records]))),
+            seconds=self._proxy_seconds(keys),
             failed=np.zeros(n, bool),
             fidelity=np.ones(n),
             held_out=np.zeros((n, len(self.held_out))),
@@ -112,28 +111,47 @@ class SuperNetOracle(Wrapped):
                 def make(
                     _: Path, weights: Path = weights, number: int = number, about: Mapping[str, object] = about
                 ) -> Mapping[str, Any]:
-                    found = self._train(splits, weights, number)
+                    found = self._train(splits, number, weights, about)
                     return {
                         "about": about, "status": found.status, "seconds": found.seconds,
                         "proxy_seconds": found.proxy_seconds, "median": found.median, "chance": found.chance,
                     }  # fmt: skip
 
                 self._records.append(self.real.ledger.obtain(key, make))
-                self._nets.append(self._train(splits, weights, number))  # from its weights
+                self._nets.append(self._train(splits, number, weights, about))  # from its weights
         return self._nets
 
-    def _train(self, splits: Any, weights: Path, number: int) -> Trained:
+    def _train(self, splits: Any, number: int, weights: Path, about: Mapping[str, object]) -> Trained:
         return train_supernet(
-            self.space, self.real.shape, splits, self.recipe, self.real.device, self.variant, number, weights
+            self.space, self.real.shape, splits, self.recipe, self.real.device, self.variant, number, weights, about
         )
 
     @property
-    def _setup_seconds(self) -> float:
+    def wall_seconds(self) -> tuple[float, float]:
+        """Of training a super-net and of one proxy here, means over the super-nets; 0 before they are trained."""
         if not self._records:
-            return 0.0
+            return 0.0, 0.0
+        training, proxy = ([one[name] for one in self._records] for name in ("seconds", "proxy_seconds"))
+        return float(np.mean(training)), float(np.mean(proxy))
+
+    @property
+    def _setup_seconds(self) -> float:
+        if not self._records or self._clock is None:
+            return self.wall_seconds[0]
+        clock = self._clock
+        codes = self.space.sample(np.random.default_rng(0), min(SAMPLE, self.space.size or SAMPLE))
+        seconds = clock.seconds(clock.space.key(codes), self.recipe.epochs)
+        mean = np.average(seconds, weights=likelihood(self.space, codes, self.variant))
+        return float(PER_STEP.get(self.variant, 1) * mean)
+
+    def _proxy_seconds(self, keys: Keys) -> Floats:
+        """Of one proxy each, ``float64[n]``."""
+        if self._clock is None:
+            return np.full(len(keys), self.wall_seconds[1])
+        return self._clock.proxy_seconds(keys)
+
+    @property
+    def _clock(self) -> TableClock | None:
+        """By which super-nets are charged: at their own width, where that was timed."""
         clock = self.real.clock
-        if clock is None:
-            return float(np.mean([one["seconds"] for one in self._records]))
-        count = min(SAMPLE, self.space.size or SAMPLE)
-        keys = clock.space.key(self.space.sample(np.random.default_rng(0), count))
-        return float(PER_STEP.get(self.variant, 1) * clock.seconds(keys, self.recipe.epochs).mean())
+        return None if clock is None else clock.at(width(self.space, self.real.shape))

@@ -16,16 +16,18 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from nasbench_sim.errors import UserError
 from nasbench_sim.oracle import Floats
 from nasbench_sim.randomness import stream
 from nasbench_sim.real.canonical import canonical
 from nasbench_sim.real.device import Device
 from nasbench_sim.real.feeding import Splits, augmented, batches, steps
+from nasbench_sim.real.ledger import identity
 from nasbench_sim.real.networks import Shape
 from nasbench_sim.real.recipes import Recipe
 from nasbench_sim.real.supernets import supernet
 from nasbench_sim.real.supernets.layers import SharedNorm
-from nasbench_sim.real.training import EVALUATION_BATCH, optimiser, seeded, set_rate
+from nasbench_sim.real.training import EVALUATION_BATCH, is_memory, optimiser, seeded, set_rate
 from nasbench_sim.spaces.space import Codes, Space
 
 ESTIMATION_BATCH = 256  # training images from which statistics are re-estimated, as in the study
@@ -128,7 +130,7 @@ def _statistics(net: nn.Module) -> Iterator[_Statistics]:
 
 def train_supernet(
     space: Space, shape: Shape, splits: Splits, recipe: Recipe, device: Device, variant: str, seed: int,
-    checkpoint: Path | None = None, every_seconds: float = 20.0,
+    checkpoint: Path | None = None, about: Mapping[str, object] | None = None, every_seconds: float = 20.0,
 ) -> Trained:  # fmt: skip
     """Train a super-net: each batch updates the weights of one architecture, drawn uniformly (of avg-3, of three).
 
@@ -141,15 +143,42 @@ def train_supernet(
         variant: see ``VARIANTS``; "no_ft" and "bns_ft" are trained alike.
         seed: of weights, batches and architectures.
         checkpoint: file from which an interrupted training goes on, and in which the end is kept.
+        about: what the training is, plain values; a checkpoint of another one is passed over.
         every_seconds: between checkpoints, at least.
+
+    Raises:
+        UserError: a space without super-net, an unknown variant, a recipe that averages weights, or a super-net that
+            does not fit into memory.
     """
+    if recipe.average:
+        raise UserError("a super-net is trained without a moving average of its weights: choose another recipe")
+    try:
+        return _trained(space, shape, splits, recipe, device, variant, seed, checkpoint, about or {}, every_seconds)
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not is_memory(error):
+            raise
+        raise UserError(
+            f"a super-net of {space.name} does not fit into memory: make it narrower (--width), or its batches smaller"
+        ) from error
+
+
+def _trained(
+    space: Space, shape: Shape, splits: Splits, recipe: Recipe, device: Device, variant: str, seed: int,
+    checkpoint: Path | None, about: Mapping[str, object], every_seconds: float,
+) -> Trained:  # fmt: skip
+    def begun() -> tuple[nn.Module, Any]:
+        made = seeded(lambda: supernet(space, shape, variant), seed).to(device.torch, memory_format=device.layout)
+        return made, optimiser(recipe, list(made.parameters()))
+
+    net, steering = begun()
     every: Codes = space.enumerate()  # type: ignore[attr-defined]  # of equivalent codes the canonical one
-    weights = _weights(space, every, variant)
-    net = seeded(lambda: supernet(space, shape, variant), seed).to(device.torch, memory_format=device.layout)
-    steering = optimiser(recipe, list(net.parameters()))
+    weights = likelihood(space, every, variant)
     scaler = device.scaler()
-    about = [str(recipe.described), str(seed), variant, device.kind]
-    first, seconds = _loaded(checkpoint, about, net, steering, device)
+    mark = identity({**about, "recipe": dict(recipe.described), "seed": seed, "variant": variant,
+                     "device": device.described})  # fmt: skip
+    first, seconds = _loaded(checkpoint, mark, net, steering, device)
+    if not first and checkpoint is not None and checkpoint.is_file():
+        net, steering = begun()  # of a damaged file a part may have been taken over
     fed, each = splits.train, steps(len(splits.train), recipe.batch_size)
     count = PER_STEP.get(variant, 1)
     saved, finite = time.monotonic(), True
@@ -176,7 +205,7 @@ def train_supernet(
         seconds += time.perf_counter() - began
         last = epoch + 1 == recipe.epochs or not finite
         if checkpoint is not None and (last or time.monotonic() - saved >= every_seconds):
-            _save(checkpoint, about, epoch + 1 if finite else recipe.epochs, seconds, net, steering)
+            _save(checkpoint, mark, epoch + 1 if finite else recipe.epochs, seconds, net, steering)
             saved = time.monotonic()
         if not finite:
             break
@@ -199,16 +228,16 @@ def _judged(trained: Trained, every: Codes) -> Trained:
     return trained
 
 
-def _weights(space: Space, every: Codes, variant: str) -> npt.NDArray[np.float64] | None:
+def likelihood(space: Space, codes: Codes, variant: str) -> npt.NDArray[np.float64] | None:
     """How likely each architecture is drawn; None for equally.  Pro rata: by the parameters of the published size."""
     if variant not in ("pro_rata", "sk_pr"):
         return None
-    parameters = np.asarray(space.parameters(every), np.float64)  # type: ignore[attr-defined]
+    parameters = np.asarray(space.parameters(codes), np.float64)  # type: ignore[attr-defined]
     return np.asarray(parameters / parameters.sum())
 
 
-def _save(path: Path, about: list[str], epoch: int, seconds: float, net: nn.Module, steering: Any) -> None:
-    state = {"about": about, "epoch": epoch, "seconds": seconds, "network": net.state_dict(),
+def _save(path: Path, mark: str, epoch: int, seconds: float, net: nn.Module, steering: Any) -> None:
+    state = {"identity": mark, "epoch": epoch, "seconds": seconds, "network": net.state_dict(),
              "optimiser": steering.state_dict()}  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -219,13 +248,13 @@ def _save(path: Path, about: list[str], epoch: int, seconds: float, net: nn.Modu
         partial.unlink(missing_ok=True)
 
 
-def _loaded(path: Path | None, about: list[str], net: nn.Module, steering: Any, device: Device) -> tuple[int, float]:
+def _loaded(path: Path | None, mark: str, net: nn.Module, steering: Any, device: Device) -> tuple[int, float]:
     """Epochs and seconds done before; a file that is damaged or of another training is passed over."""
     if path is None or not path.is_file():
         return 0, 0.0
     with suppress(Exception):  # a damaged file raises many things; then the training starts anew
         state: Mapping[str, Any] = torch.load(path, map_location=device.torch, weights_only=True)
-        if state["about"] == about:
+        if state["identity"] == mark:
             net.load_state_dict(state["network"])
             steering.load_state_dict(state["optimiser"])
             return int(state["epoch"]), float(state["seconds"])
