@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
 import numpy as np
+import torch
 
 from nasbench_sim.errors import UserError
 from nasbench_sim.randomness import stream
@@ -135,7 +135,7 @@ class Recording:
             "fidelities": list(self.fidelities),
             "device": self.device.described,
             "seconds": self.seconds_of,
-            "torch": version("torch"),
+            "torch": str(torch.__version__),
             "codes": codes.tolist(),
             "repeat": repeat,
         }
@@ -254,8 +254,6 @@ def _work(recording: Recording, path: Path, seconds: float | None, part: tuple[i
     """What one process does."""
     import signal
 
-    import torch
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the first process ends the others
     torch.set_num_threads(1)
     codes, before, _ = recorded_before(recording, path)
@@ -367,5 +365,5 @@ def _attributes(recording: Recording, path: Path, rows: int, failed: int, device
         "split": f"{len(data.train)} train, {len(data.validation)} validate, {len(data.test)} test; {data.about}",
         "images": (len(data.train), len(data.validation), len(data.test)),
         "device": devices,
-        "torch": version("torch"),
+        "torch": str(torch.__version__),
     }
