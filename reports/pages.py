@@ -48,14 +48,15 @@ def _generic(
 ) -> tuple[list[Section], dict[str, Any]]:
     reached, times = sections.targets(results)
     together, overall = sections.overall(results, compared)
+    agreement, agreed = sections.fidelity(results)
     parts = [
+        *agreement,  # what its suite asks
         sections.answer(results, compared, cells),
         sections.evidence(results, cells),
         sections.matrix(results),
         sections.curves(results, compared),
         *reached,
         *together,
-        *sections.fidelity(results),
         *sections.evolution(results),
         *sections.retrained(results),
         *sections.clocks(results),
@@ -65,7 +66,7 @@ def _generic(
             sections.forest(results, compared, cells),
             sections.comparison_tables(results, compared, cells),
         ]
-    return parts, times | overall
+    return parts, times | overall | agreed
 
 
 def _weight_sharing(

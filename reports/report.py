@@ -47,7 +47,7 @@ def build(out: Path) -> Report:
         UserError: no suite's folder, runs missing or damaged, or the folder cannot be written to.
     """
     # Imported here so that `import reports` stays light.
-    from reports import hpo, latex, pages, tables, wording
+    from reports import hpo, latex, pages, sections, tables, wording
     from reports.comparisons import compare_all
     from reports.page import render
     from reports.published import beside
@@ -72,8 +72,9 @@ def build(out: Path) -> Report:
         for cell in cells
         if cell.compared is not None
     }
-    of_draws = hpo.terminal(results, more)
-    return Report(out / "report.html", of_draws or wording.terminal(compared, told))
+    verdict = hpo.terminal(results, more) or wording.terminal(compared, told)
+    agreement = sections.fidelity_terminal(more)
+    return Report(out / "report.html", "\n".join(filter(None, (agreement, verdict))))
 
 
 def figure_files(page: Page) -> dict[str, str | bytes]:

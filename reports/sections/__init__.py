@@ -7,7 +7,7 @@ from reports.sections.curves import curves
 from reports.sections.differences import comparison_tables, forest
 from reports.sections.evidence import evidence, provenance
 from reports.sections.evolution import evolution
-from reports.sections.fidelity import fidelity
+from reports.sections.fidelity import fidelity, fidelity_terminal
 from reports.sections.matrix import matrix
 from reports.sections.methods import methods
 from reports.sections.noise import noise, without_noise
@@ -26,6 +26,7 @@ __all__ = [
     "evidence",
     "evolution",
     "fidelity",
+    "fidelity_terminal",
     "forest",
     "matrix",
     "methods",

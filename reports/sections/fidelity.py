@@ -2,112 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.stats import kendalltau
 
 from nasbench_sim.trace import Trace
 from reports import wording
-from reports.blocks import Block, Cell, Section, Table, Text
+from reports.blocks import Block, Cell, Figure, Gallery, Section, Table, Text
+from reports.figures import Row, forest
 from reports.results import Results, Task
-from reports.statistics import Floats, mean, two_samples
+from reports.statistics import Floats, TwoSamples, mean, two_samples
+
+DRAWS = 1000  # of seeds, with replacement, behind an interval
 
 
-def fidelity(results: Results) -> list[Section]:
-    """For each pair of tasks ``table:NAME`` and ``trained:NAME``; nothing where there is none."""
+@dataclass(frozen=True)
+class Agreement:
+    """One strategy on both sides.
+
+    Attributes:
+        strategy: its name.
+        table: test regret at the end of each run on the table, ``float64[n]``.
+        trained: by training, likewise.
+        regret: the two compared, table minus training.
+        seconds: of an evaluation on the table and by training, means.
+        ratio: of the two, and its 95% interval over runs.
+    """
+
+    strategy: str
+    table: Floats
+    trained: Floats
+    regret: TwoSamples
+    seconds: tuple[float, float]
+    ratio: tuple[float, float, float]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the 95% interval of the difference in regret holds zero."""
+        return bool(self.regret.interval_low <= 0 <= self.regret.interval_high)
+
+
+def fidelity(results: Results) -> tuple[list[Section], dict[str, Any]]:
+    """A section on each pair of tasks ``table:NAME`` and ``trained:NAME``, and what it adds to ``summary.json``."""
     tasks = {task.name: task for task in results.tasks}
     blocks: list[Block] = []
+    told: dict[str, Any] = {}
     for name, task in tasks.items():
         kind, _, table = name.partition(":")
-        if kind == "table" and f"trained:{table}" in tasks:
-            blocks += _pair(results, task, tasks[f"trained:{table}"])
-    return (
-        [Section("fidelity", "Sim against real", "The simulation against the thing itself", blocks)] if blocks else []
-    )
+        if kind != "table" or f"trained:{table}" not in tasks:
+            continue
+        found = _agreements(results, task, tasks[f"trained:{table}"])
+        if not found:
+            continue
+        order = _order(found)
+        blocks += _blocks(table, found, order, _flattered(results, task))
+        told[table] = _summary(found, order)
+    if not blocks:
+        return [], {}
+    return [Section("fidelity", "Sim against real", "The simulation against the thing itself", blocks)], {
+        "fidelity": told
+    }
 
 
-def _pair(results: Results, table: Task, trained: Task) -> list[Block]:
-    rows: list[list[Cell | str]] = []
-    means: list[tuple[float, float]] = []
-    inside = 0
-    flattered: list[tuple[int, float]] = []
+def fidelity_terminal(more: Mapping[str, Any]) -> str:
+    """The same for the terminal, from what was added to the summary; empty where nothing was."""
+    lines = []
+    for found in more.get("fidelity", {}).values():
+        lines.append(
+            "table - training: 100 x test regret, 0 where a simulation is right; ratio of an evaluation's seconds"
+        )
+        width = max(map(len, found["strategies"]))
+        lines += [
+            f"  {name:{width}}  {'agrees' if one['agrees'] else 'DIFFERS':7}  {100 * one['difference']:+6.2f}  "
+            f"[{100 * one['low']:+6.2f}, {100 * one['high']:+6.2f}]  clock {one['clock_ratio']:.2f}  "
+            f"[{one['clock_ratio_low']:.2f}, {one['clock_ratio_high']:.2f}]"
+            for name, one in found["strategies"].items()
+        ]
+    return "\n".join(lines)
+
+
+def _agreements(results: Results, table: Task, trained: Task) -> list[Agreement]:
+    found = []
     for strategy in results.strategies:
         one, other = (results.runs.get((task.name, strategy.name), ()) for task in (table, trained))
-        if not one or not other:
-            continue
-        regrets = _regrets(one), _regrets(other)
-        compared = two_samples(*regrets)
-        low, high = 100 * compared.interval_low, 100 * compared.interval_high
-        inside += bool(low <= 0 <= high)
-        means.append((float(np.nanmean(regrets[0])), float(np.nanmean(regrets[1]))))
-        flattered += [(int(trace.about["seed"]), _flattered(trace)) for trace in one]
-        rows.append(
-            [
-                strategy.name,
-                f"{100 * means[-1][0]:.2f}",
-                f"{100 * means[-1][1]:.2f}",
-                Cell(f"{100 * compared.difference:+.2f}", f"[{low:+.2f}, {high:+.2f}]"),
-                *_clock(one, other),
-            ]
-        )
-    if not rows:
-        return []
-    tau = kendalltau(*zip(*means, strict=True)).statistic if len(means) > 1 else np.nan
-    orders = [
-        " < ".join(rows[place][0] for place in np.argsort(column, kind="stable")) for column in np.transpose(means)
-    ]
-    agree = "the same order" if orders[0] == orders[1] else "another order"
-    return [
-        Text(
-            f"Mean test regret at the end orders the strategies {orders[0]} on the table and {orders[1]} by training: "
-            f"{agree}, Kendall's tau {tau:.2f} of {len(means)} strategies. In {inside} of {len(rows)} the 95% interval "
-            "of the difference in regret holds zero, as it does where a simulation is right.",
-            "lead",
-        ),
-        *_yardsticks(flattered),
-        Table(
-            "Test regret at the end in points, by recorded trainings that the search did not see (difference: table "
-            "minus training, with Welch's 95% interval), and seconds of an evaluation by either clock (ratio: table "
-            "over training, with a 95% interval over runs)",
-            ["Strategy", "Table", "Training", "Difference", "Seconds, table", "Seconds, training", "Ratio"],
-            rows,
-            wide=True,
-        ),
-    ]
-
-
-def _flattered(trace: Trace) -> float:
-    """How much lower the regret of a run on a table is if the training that it saw judges as well; NaN if not kept."""
-    if trace.held_out.shape[1] < 2 or not len(trace.improved()):
-        return np.nan
-    unseen, every = trace.held_out[trace.improved()[-1], :2]
-    return float(unseen - every)
-
-
-def _yardsticks(flattered: Sequence[tuple[int, float]]) -> list[Block]:
-    """What the mean over all recorded trainings would have made of the runs on the table, by seed."""
-    known = [(seed, value) for seed, value in flattered if np.isfinite(value)]
-    if not known:
-        return []
-    seeds, values = (np.array(column) for column in zip(*known, strict=True))
-    found = mean(values, seeds)  # runs of one seed begin at the same configuration
-    low, high = found.interval(0.95)
-    return [
-        Text(
-            "Judged by the mean of all recorded trainings, the one that it saw included, a run on the table would look "
-            f"{100 * found.mean:.2f} points better than by those that it did not see (95% interval {100 * low:.2f} to "
-            f"{100 * high:.2f}, {wording.count(len(known), 'run')}): its choice and that yardstick share their luck."
-        )
-    ]
+        if one and other:
+            regrets = _regrets(one), _regrets(other)
+            found.append(Agreement(strategy.name, *regrets, two_samples(*regrets), *_clock(one, other)))
+    return found
 
 
 def _regrets(traces: Sequence[Trace]) -> Floats:
     return np.array([float(trace.regret(np.inf)) for trace in traces])
 
 
-def _clock(table: Sequence[Trace], trained: Sequence[Trace]) -> list[Cell | str]:
-    """Mean seconds of an evaluation on both sides, and their ratio."""
+def _clock(table: Sequence[Trace], trained: Sequence[Trace]) -> tuple[tuple[float, float], tuple[float, float, float]]:
+    """Mean seconds of an evaluation on both sides, and their ratio with its interval."""
     one, other = (
         np.array([trace.about.get("simulated_seconds", trace.about["seconds"]) for trace in side])
         / np.array([max(trace.about["evaluations"], 1) for trace in side])
@@ -115,11 +107,125 @@ def _clock(table: Sequence[Trace], trained: Sequence[Trace]) -> list[Cell | str]
     )
     drawn = np.random.default_rng(0)
     ratios = [
-        drawn.choice(one, len(one)).mean() / max(drawn.choice(other, len(other)).mean(), 1e-300) for _ in range(1000)
+        drawn.choice(one, len(one)).mean() / max(drawn.choice(other, len(other)).mean(), 1e-300) for _ in range(DRAWS)
     ]
     low, high = np.quantile(ratios, (0.025, 0.975))
+    seconds = float(one.mean()), float(other.mean())
+    return seconds, (seconds[0] / max(seconds[1], 1e-300), float(low), float(high))
+
+
+def _order(found: Sequence[Agreement]) -> tuple[float, float, float]:
+    """Kendall's tau of the strategies' mean regrets on both sides, and the interval that drawing seeds anew gives."""
+    n = min(len(side) for one in found for side in (one.table, one.trained))
+    sides = np.array([[one.table[:n] for one in found], [one.trained[:n] for one in found]])
+    if len(found) < 2:
+        return np.nan, np.nan, np.nan
+
+    def tau(values: Floats) -> float:
+        return float(kendalltau(*np.nanmean(values, axis=2)).statistic)
+
+    drawn = np.random.default_rng(0)
+    taus = [tau(sides[:, :, drawn.integers(0, n, n)]) for _ in range(DRAWS)]
+    low, high = np.nanquantile(taus, (0.025, 0.975))
+    return tau(sides), float(low), float(high)
+
+
+def _flattered(results: Results, table: Task) -> list[tuple[int, float]]:
+    """By run on the table its seed, and how much lower its regret is if the training that it saw judges as well."""
     return [
-        f"{one.mean():.3g}",
-        f"{other.mean():.3g}",
-        Cell(f"{one.mean() / other.mean():.2f}", f"[{low:.2f}, {high:.2f}]"),
+        (int(trace.about["seed"]), float(unseen - every))
+        for strategy in results.strategies
+        for trace in results.runs.get((table.name, strategy.name), ())
+        if trace.held_out.shape[1] > 1 and len(trace.improved())
+        for unseen, every in [trace.held_out[trace.improved()[-1], :2]]
+        if np.isfinite(unseen - every)
     ]
+
+
+def _blocks(
+    name: str, agreements: Sequence[Agreement], order: tuple[float, float, float], flattered: list[tuple[int, float]]
+) -> list[Block]:
+    agree = sum(one.agrees for one in agreements)
+    sides = (
+        [float(np.nanmean(one.table)) for one in agreements],
+        [float(np.nanmean(one.trained)) for one in agreements],
+    )
+    orders = [" < ".join(agreements[place].strategy for place in np.argsort(side, kind="stable")) for side in sides]
+    same = "the same order" if orders[0] == orders[1] else "another order"
+    title, figure = "Test regret on the table minus that of training", f"fidelity-{name}"
+    rows = [
+        Row(one.strategy, 100 * found.difference, 100 * found.interval_low, 100 * found.interval_high, None)
+        for one in agreements
+        for found in [one.regret]
+    ]
+    drawing = forest(figure, title, rows, "points; 0 where a simulation is right")
+    alt = f"{title}, with 95% intervals: {agree} of {len(agreements)} hold zero"
+    return [
+        Text(
+            f"{agree} of {len(agreements)} strategies end with the same test regret on the table as by training, as far as "
+            "can be told: the 95% interval of the difference holds zero, as it does where a simulation is right. Mean "
+            f"regret orders them {orders[0]} on the table and {orders[1]} by training: {same}, Kendall's tau "
+            f"{order[0]:.2f}"
+            + (f" ({order[1]:.2f} to {order[2]:.2f} if seeds are drawn anew, 95%)." if np.isfinite(order[1]) else "."),
+            "lead",
+        ),
+        Gallery([Figure(figure, drawing, alt)], "Differences of means over runs with Welch's 95% intervals"),
+        *_yardsticks(flattered),
+        Table(
+            "Test regret at the end in points, by recorded trainings that the search did not see (difference: table "
+            "minus training, with Welch's 95% interval), and seconds of an evaluation by either clock (ratio: table "
+            "over training, with a 95% interval over runs)",
+            ["Strategy", "Table", "Training", "Difference", "Seconds, table", "Seconds, training", "Ratio"],
+            [
+                [
+                    one.strategy,
+                    f"{100 * np.nanmean(one.table):.2f}",
+                    f"{100 * np.nanmean(one.trained):.2f}",
+                    Cell(
+                        f"{100 * one.regret.difference:+.2f}",
+                        f"[{100 * one.regret.interval_low:+.2f}, {100 * one.regret.interval_high:+.2f}]",
+                    ),
+                    f"{one.seconds[0]:.3g}",
+                    f"{one.seconds[1]:.3g}",
+                    Cell(f"{one.ratio[0]:.2f}", f"[{one.ratio[1]:.2f}, {one.ratio[2]:.2f}]"),
+                ]
+                for one in agreements
+            ],
+            wide=True,
+        ),
+    ]
+
+
+def _yardsticks(flattered: Sequence[tuple[int, float]]) -> list[Block]:
+    """What the mean over all recorded trainings would have made of the runs on the table."""
+    if not flattered:
+        return []
+    seeds, values = (np.array(column) for column in zip(*flattered, strict=True))
+    found = mean(values, seeds)  # runs of one seed begin at the same configuration
+    low, high = found.interval(0.95)
+    return [
+        Text(
+            "Judged by the mean of all recorded trainings, the one that it saw included, a run on the table would look "
+            f"{100 * found.mean:.2f} points better than by those that it did not see (95% interval {100 * low:.2f} to "
+            f"{100 * high:.2f}, {wording.count(len(values), 'run')}): its choice and that yardstick share their luck."
+        )
+    ]
+
+
+def _summary(found: Sequence[Agreement], order: tuple[float, float, float]) -> Mapping[str, Any]:
+    numbers = dict(zip(("kendalls_tau", "kendalls_tau_low", "kendalls_tau_high"), order, strict=True))
+    return {
+        **{name: value if np.isfinite(value) else None for name, value in numbers.items()},
+        "strategies": {
+            one.strategy: {
+                "difference": one.regret.difference,
+                "low": one.regret.interval_low,
+                "high": one.regret.interval_high,
+                "agrees": one.agrees,
+                "clock_ratio": one.ratio[0],
+                "clock_ratio_low": one.ratio[1],
+                "clock_ratio_high": one.ratio[2],
+            }
+            for one in found
+        },
+    }

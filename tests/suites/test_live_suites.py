@@ -90,7 +90,14 @@ def test_fidelity_sets_a_recorded_table_beside_training(tmp_path, capsys, monkey
     record(given, tmp_path / "tables/tiny.h5")
     options = ("--tables", tmp_path / "tables", "--set", "table=tiny", "--set", "device=cpu")
     assert command("fidelity", *options, "--seeds", 2, "--budget", 3, "--out", tmp_path / "out") == 0
-    assert capsys.readouterr().err == ""
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    assert "table - training: 100 x test regret" in shown.out
+    told = json.loads((tmp_path / "out/summary.json").read_text())["fidelity"]["tiny"]
+    assert set(told["strategies"]) == {"RS", "LS", "REA"}
+    for one in told["strategies"].values():
+        assert one["agrees"] == (one["low"] <= 0 <= one["high"])
+        assert one["clock_ratio_low"] <= one["clock_ratio"] <= one["clock_ratio_high"]
     assert [task["name"] for task in manifest(tmp_path / "out")["tasks"]] == ["table:tiny", "trained:tiny"]
     starts = {
         (task, seed): Trace.load(tmp_path / "out" / path).codes[0].tolist()
