@@ -162,10 +162,10 @@ def _blocks(
     alt = f"{title}, with 95% intervals: {agree} of {len(agreements)} hold zero"
     return [
         Text(
-            f"{agree} of {len(agreements)} strategies end with the same test regret on the table as by training, as far as "
-            "can be told: the 95% interval of the difference holds zero, as it does where a simulation is right. Mean "
-            f"regret orders them {orders[0]} on the table and {orders[1]} by training: {same}, Kendall's tau "
-            f"{order[0]:.2f}"
+            f"{agree} of {len(agreements)} strategies end with the same test regret on the table as by training, as "
+            "far as can be told: the 95% interval of the difference holds zero, as it does where a simulation is "
+            f"right. Mean regret orders them {orders[0]} on the table and {orders[1]} by training: {same}, Kendall's "
+            f"tau {order[0]:.2f}"
             + (f" ({order[1]:.2f} to {order[2]:.2f} if seeds are drawn anew, 95%)." if np.isfinite(order[1]) else "."),
             "lead",
         ),
