@@ -21,6 +21,7 @@ from nasbench_sim.real.device import Device
 from nasbench_sim.real.feeding import Fed, Splits, augmented, batches, steps
 from nasbench_sim.real.metrics import metrics
 from nasbench_sim.real.networks import parameters
+from nasbench_sim.real.networks.nasbench101 import SlowNorm
 from nasbench_sim.real.recipes import Recipe
 
 DONE, DIVERGED, NO_MEMORY = "done", "diverged", "out of memory"
@@ -147,6 +148,9 @@ class _Training:
         self.began = self.clock()
         self.parameters = parameters(net)
         self.net = net.to(self.device.torch, memory_format=self.device.layout)
+        for module in net.modules():
+            if isinstance(module, SlowNorm):
+                module.span(self.recipe.epochs * steps(len(self.splits.train), self.recipe.batch_size))
         self.optimiser = optimiser(self.recipe, list(net.parameters()))
         self.scaler = self.device.scaler()
         self.averaged = averaged(net, self.recipe) if self.recipe.average else None

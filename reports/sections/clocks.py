@@ -50,7 +50,8 @@ def clocks(results: Results) -> list[Section]:
         Text(
             f"The simulated clock charges {charged[0]}. The clock on the wall is the sum of the seconds that the "
             "trainings behind a run took here when they were done, validation and test included, whether this run or "
-            "an earlier one asked for them first: runs share their trainings, so that all of them together took less."
+            "an earlier one asked for them first: runs share their trainings, so that all of them together took less. "
+            "What a run pays for again, by the rules of its suite, was trained once."
         ),
         Table(
             "Mean seconds of a run by either clock (standard deviation between runs), and mean test error of the "

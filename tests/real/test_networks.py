@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="training needs torch, the extra `re
 
 from nasbench_sim.errors import UserError
 from nasbench_sim.real.networks import PUBLISHED, Shape, network, parameters, skeleton
+from nasbench_sim.real.networks.nasbench101 import SlowNorm
 from nasbench_sim.spaces.darts import DARTS
 from nasbench_sim.spaces.grid import Grid
 from nasbench_sim.spaces.macronas import MacroNAS, from_strings
@@ -137,6 +138,14 @@ def test_every_operation_of_darts_and_every_cell_of_nasbench201_without_a_path_c
     for code in ([0] * 6, [3, 0, 0, 0, 0, 3], [0, 0, 3, 0, 0, 3]):
         net = network(NASBench201(), np.array(code, np.uint8), Shape(1, 3, 4, 1))
         net(torch.rand(2, 1, 9, 9)).sum().backward()
+
+
+def test_statistics_of_nasbench101_span_the_same_share_of_a_shorter_training():
+    norm = SlowNorm(2)
+    assert norm.momentum == 0.003
+    for steps, momentum in ((16_956, 0.003), (50_000, 0.003), (1_696, 0.03), (20, 0.1)):
+        norm.span(steps)
+        assert norm.momentum == pytest.approx(momentum, rel=1e-3)
 
 
 def test_equivalent_codes_are_the_same_network():

@@ -12,13 +12,32 @@ from nasbench_sim.spaces.nasbench101_network import vertex_channels
 from nasbench_sim.spaces.space import Codes
 
 MOMENTUM = 0.003  # of batch normalisation; TensorFlow's 0.997
+STEPS = 108 * 157  # of a training of the benchmark
+USUAL = 0.1  # torch's own momentum, the most that a short training has
+
+
+class SlowNorm(nn.BatchNorm2d):
+    """Batch normalisation with the benchmark's momentum, for trainings as long as the benchmark's.
+
+    Args:
+        channels: read and written.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, momentum=MOMENTUM)
+
+    def span(self, steps: int) -> None:
+        """Let the moving average span the same share of a shorter training as it does of the benchmark's.
+
+        Of 200 steps it would otherwise be half of what it began with, and the network be judged by that.
+        """
+        self.momentum = min(max(MOMENTUM, MOMENTUM * STEPS / steps), USUAL)
 
 
 def conv_bn_relu(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
-    """A convolution with the benchmark's own momentum of batch normalisation."""
-    layers = nn.Sequential(*conv_bn(inputs, outputs, kernel), nn.ReLU())
-    layers[1].momentum = MOMENTUM
-    return layers
+    """A convolution with the benchmark's own batch normalisation."""
+    convolution, _ = conv_bn(inputs, outputs, kernel)
+    return nn.Sequential(convolution, SlowNorm(outputs), nn.ReLU())
 
 
 class Cell(nn.Module):
