@@ -15,6 +15,9 @@ from reports.statistics import Curve, Floats
 INSIDE = 6  # strategies that a legend inside the frame has room for
 
 
+BEYOND = 4.0  # times the highest line, where a logarithmic axis of regret ends at most
+
+
 @dataclass(frozen=True)
 class Line:
     """A strategy's curve.
@@ -68,7 +71,11 @@ def regret_curves(
             column[0].set_yscale("log")
             plain_ticks(column[0].yaxis, (1.0, 2.0, 5.0))
             if np.isfinite(floor):
-                column[0].set_ylim(bottom=floor / 2)
+                # A band of two or three runs may reach far beyond anything that was seen.
+                highest = max(
+                    100 * float(np.nanmax(line.curve.centre, initial=0)) for lines in panels for line in lines
+                )
+                column[0].set_ylim(floor / 2, min(column[0].get_ylim()[1], BEYOND * highest))
         for axes in column:
             axes.set_ylabel(f"{quantity}, points")
         column[-1].set_xlabel(axis.label)

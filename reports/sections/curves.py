@@ -38,9 +38,10 @@ def curves(results: Results, compared: Sequence[Compared]) -> Section:
         if what != "error":
             areas.append(_areas(results, task, grid, tables))
     quantity = wording.listing(sorted(quantities))
-    of = "of the archive" if quantities == {METRICS[hypervolume.NAME]} else "of the incumbent"
+    whose = {METRICS[hypervolume.NAME]: " of the archive", METRICS["error"]: ""}  # the latter says it itself
+    of = whose.get(next(iter(quantities)), " of the incumbent") if len(quantities) == 1 else " of the incumbent"
     caption = (
-        f"Mean {quantity} {of} in points against {results.axis.label}, both axes "
+        f"Mean {quantity}{of} in points against {results.axis.label}, both axes "
         "logarithmic; bands are 95% intervals of the mean, with clusters of dependent runs respected. A line starts "
         "when all runs of a strategy have a value and stops when the first of them ends; a mean of zero "
         "has no place on it."
@@ -60,7 +61,8 @@ def curves(results: Results, compared: Sequence[Compared]) -> Section:
     if areas:
         blocks.append(Details("Area under the log-regret curve", _area_table(results, areas)))
     over = "time" if results.axis == SECONDS else results.axis.along
-    title = "Hypervolume regret" if quantities == {METRICS[hypervolume.NAME]} else "Regret"
+    titles = {METRICS[hypervolume.NAME]: "Hypervolume regret", METRICS["error"]: "Error"}
+    title = titles.get(next(iter(quantities)), "Regret") if len(quantities) == 1 else "Regret"
     return Section("curves", "Curves", f"{title} over {over}", blocks)
 
 
