@@ -100,8 +100,8 @@ class Trace:
     def regret(self, seconds: npt.ArrayLike) -> Floats:
         """Held-out regret of the incumbent at those simulated seconds; NaN before the first has finished.
 
-        Best held-out figure of the space (mean over repeats) minus the incumbent's, as errors, so never below 0
-        (the source's eq. 4.1).
+        Best held-out figure of the space (mean over repeats) minus the incumbent's, as errors (the source's eq. 4.1);
+        never below 0 where the incumbent's is a mean over the same repeats.
 
         Raises:
             UserError: the task's table has no held-out figure.

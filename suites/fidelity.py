@@ -119,10 +119,12 @@ def _live(recorded: TabularOracle, source: str, folder: Path, device: str) -> Re
         ) from error
     if data.fingerprint != about.get("data_sha256"):
         raise UserError(f"{recorded.table.path} was recorded on other data than {source or recorded.data_set} is here")
-    there = named(str(about.get("device_kind", "auto")) if device == "recorded" else device)
-    by_processor = about.get("seconds_of") == PROCESSOR and there.kind == "cpu"
+    kind = str(about.get("device_kind", "auto")) if device == "recorded" else device
+    one_thread = about.get("seconds_of") == PROCESSOR
+    there = named(kind, threads=1 if one_thread else None)
+    by_processor = one_thread and there.kind == "cpu"
     if by_processor:
-        torch.set_num_threads(1)  # by which it was recorded
+        torch.set_num_threads(1)  # as it was recorded
     return RealOracle(
         recorded.space, data, Recipe(**recipe), there, folder, width=width, cells=cells or None, noise="repeat",
         processor_time=by_processor,
