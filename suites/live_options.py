@@ -7,8 +7,6 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasbench_sim.real.recipes import RECIPES
-
 if TYPE_CHECKING:
     from suites.live import Live
 
@@ -17,7 +15,9 @@ def add_real(group: argparse._ArgumentGroup) -> None:
     """What ``--real`` takes."""
     group.add_argument("--real", action="store_true", help="train what is evaluated, instead of asking tables")
     group.add_argument("--data", help="digits (default), cifar10:DIR, cifar100:DIR, a file.npz, a folder of images")
-    group.add_argument("--recipe", help=f"one of {', '.join(RECIPES)}; default: the suite's, or digits")
+    group.add_argument(
+        "--recipe", help="digits, nasbench101, nasbench201, darts, ofa or medmnist; default: the suite's"
+    )
     group.add_argument("--epochs", help="of each training; default: the recipe's")
     group.add_argument("--batch-size", help="likewise")
     group.add_argument("--learning-rate", help="likewise")

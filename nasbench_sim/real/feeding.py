@@ -52,7 +52,8 @@ def feed(data: Data, device: Device) -> Splits:
 
     def there(split: Split) -> Fed:
         kept = split.images if split.images.dtype == np.uint8 else split.images.astype(np.float32)
-        images_there = torch.from_numpy(np.ascontiguousarray(kept)).to(device.torch)
+        # Copied, since strides of axes of length 1 differ with where an array came from, and kernels with strides.
+        images_there = torch.from_numpy(np.array(kept, order="C")).to(device.torch)
         labels = torch.from_numpy(np.ascontiguousarray(split.labels)).to(device.torch)
         return Fed(images_there, labels, mean_there, deviation_there, device)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -171,6 +172,8 @@ def record(
             has more trainings of each configuration.
     """
     check(recording.space, recording.shape)
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", recording.data.name):
+        raise UserError(f"a table cannot hold data called {recording.data.name!r}: rename it to letters, digits, . _ -")
     if min(recording.repeats, recording.together, processes) < 1:
         raise UserError("a recording needs at least one repeat, one network at a time and one process")
     if processes > 1 and recording.device.kind == "cpu":

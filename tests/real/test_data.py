@@ -14,6 +14,8 @@ from sklearn.metrics import roc_auc_score
 
 from nasbench_sim.errors import UserError
 from nasbench_sim.real.data import load
+from nasbench_sim.real.device import device
+from nasbench_sim.real.feeding import feed
 from nasbench_sim.real.metrics import auc, metrics
 
 
@@ -105,6 +107,14 @@ def test_images_of_more_than_8_bits_keep_them(tmp_path):
     image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "deep/one/flat.png")
     with pytest.raises(UserError, match=r"flat.png has 8 bits a value and other images have more"):
         load(str(tmp_path / "deep"))
+
+
+def test_a_copy_of_one_channel_has_the_strides_of_any_other():
+    """Those of an axis of length 1 differ between an array and its pickle, and torch's kernels with them."""
+    found = load("digits")
+    again = pickle.loads(pickle.dumps(found))
+    one, other = (feed(data, device("cpu")).train.images for data in (found, again))
+    assert one.stride() == other.stride() == (64, 64, 8, 1)
 
 
 def pickled(path):
