@@ -190,7 +190,8 @@ def space(name: str) -> Space:
     if family == "nasbench101":
         return NASBench101(part or "full")
     if family not in found:
-        raise UserError(f"{name} is no space of networks, so it cannot be trained: choose from {', '.join(found)}")
+        known = ", ".join(("nasbench101", *found))
+        raise UserError(f"{name} has no networks to train: leave it out by --tasks; those of {known} have")
     return found[family]
 
 
@@ -321,7 +322,7 @@ class Watched(Wrapped):
     def about(self, seed: int) -> dict[str, Any]:
         """What a run's trace keeps; forgotten here, so that another strategy of that seed starts at nothing."""
         seen = self._runs.pop(seed, _Seen())
-        told: dict[str, Any] = {"wall_seconds": seen.wall, "trainings": seen.trainings}
+        told: dict[str, Any] = {"wall_seconds": seen.wall, "trainings": seen.trainings, "failed": seen.failed}
         if self.milestones:
             for milestone in self.milestones:
                 seen.best.setdefault(str(milestone), seen.ranked())
@@ -341,6 +342,7 @@ class _Seen:
     wall: float = 0.0
     trainings: int = 0
     proxies: int = 0
+    failed: int = 0
     asked: set[tuple[Any, ...]] = field(default_factory=set)
     errors: dict[tuple[Any, ...], tuple[float, list[int]]] = field(default_factory=dict)
     best: dict[str, list[list[int]]] = field(default_factory=dict)
@@ -362,6 +364,7 @@ class _Seen:
             return
         self.wall += wall
         self.trainings += trainings
+        self.failed += not np.isfinite(error)
         self.errors[name] = error, code
         if len(self.errors) in milestones:
             self.best[str(len(self.errors))] = self.ranked()

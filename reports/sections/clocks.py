@@ -27,10 +27,12 @@ def clocks(results: Results) -> list[Section]:
             wall = np.array([one.about["wall_seconds"] for one in traces])
             trained = np.array([one.about["trainings"] for one in traces])
             tests = [one.held_out[one.improved()[-1], 0] for one in traces if len(one.improved())]
+            failed = [one.about.get("failed", 0) for one in traces]
             rows.append(
                 [
                     f"{task.label}, {strategy.name}",
                     f"{np.mean(trained):.0f}",
+                    f"{np.mean(failed):.3g}",
                     _of_runs(simulated),
                     _of_runs(wall),
                     f"{simulated.sum() / wall.sum():.3g}" if wall.sum() > 0 else "–",
@@ -51,12 +53,13 @@ def clocks(results: Results) -> list[Section]:
             f"The simulated clock charges {charged[0]}. The clock on the wall is the sum of the seconds that the "
             "trainings behind a run took here when they were done, validation and test included, whether this run or "
             "an earlier one asked for them first: runs share their trainings, so that all of them together took less. "
-            "What a run pays for again, by the rules of its suite, was trained once."
+            "What a run pays for again, by the rules of its suite, was trained once. Failed are configurations whose "
+            "training diverged or found no memory."
         ),
         Table(
             "Mean seconds of a run by either clock (standard deviation between runs), and mean test error of the "
             "configuration that it ends with, percent",
-            ["Task, strategy", "Trainings", "Simulated", "On the wall", "Simulated / wall", "Test error"],
+            ["Task, strategy", "Trainings", "Failed", "Simulated", "On the wall", "Simulated / wall", "Test error"],
             rows,
         ),
     ]
