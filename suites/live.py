@@ -99,12 +99,17 @@ def live_suite(suite: Suite, live: Live, timing: str | None) -> Suite:
     """The suite by training: each space once, without what only its tables can answer.
 
     Raises:
-        UserError: torch is missing, or a budget is in simulated time, before whose end nobody knows what to train.
+        UserError: torch is missing, the suite is about several objectives, or a budget is in simulated time, before
+            whose end nobody knows what to train.
     """
     from nasbench_sim.real.needs import check_torch
 
     check_torch()
     live = live if live.recipe else replace(live, recipe=suite.recipe)
+    if suite.metric == "hypervolume":
+        raise UserError(
+            f"{suite.name} is about several objectives, and --real trains for the error alone: leave it out"
+        )
     if suite.evaluations is None:
         raise UserError("--real takes a budget in evaluations (--budget 20): what has a time limit is trained in vain")
     milestones = tuple(

@@ -122,6 +122,12 @@ def test_options_of_training_need_it(capsys):
     assert "add --real" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("suite", ["dmls", "latency"])
+def test_a_suite_of_several_objectives_is_not_answered_by_error_alone(suite, tmp_path, capsys):
+    assert run.main([suite, "--real", "--budget", "3", "--out", str(tmp_path / "out")]) == 2
+    assert "several objectives" in capsys.readouterr().err
+
+
 def test_without_torch_the_command_says_what_to_install(command, capsys, monkeypatch):
     from nasbench_sim.real import needs
 
