@@ -122,6 +122,7 @@ class Recording:
             "device_kind": self.device.kind,
             "bits": 16 if self.device.mixed else 32,
             "seconds_of": self.seconds_of,
+            **({"subspace": str(self.space.subspace)} if hasattr(self.space, "subspace") else {}),
         }
 
     def about(self, codes: Codes, repeat: int) -> dict[str, object]:
@@ -129,7 +130,7 @@ class Recording:
         recipe = dict(self.recipe.described)
         return {
             "recording": 2,
-            "space": [self.space.name, getattr(self.space, "equivalence", "")],
+            "space": [self.space.name, getattr(self.space, "equivalence", ""), getattr(self.space, "subspace", "")],
             "data": [self.data.name, self.data.fingerprint],
             "size": [self.shape.inputs, self.shape.classes, *size(self.space, self.shape)],
             "recipe": recipe,

@@ -25,6 +25,7 @@ from nasbench_sim.real.together import Together
 from nasbench_sim.real.training import DONE, NO_MEMORY, Outcome, seeded, train
 from nasbench_sim.spaces.darts import DARTS
 from nasbench_sim.spaces.macronas import MacroNAS
+from nasbench_sim.spaces.nasbench101 import NASBench101
 from nasbench_sim.spaces.nasbench201 import NASBench201
 from nasbench_sim.spaces.part import Part
 from nasbench_sim.strategies.local_search import LocalSearch
@@ -238,6 +239,21 @@ def test_more_cells_of_a_space_that_cannot_be_listed_begin_with_the_same_ones(tm
     few, more = (replace(given, cells=cells).codes() for cells in (3, 5))
     assert (more[:3] == few).all()
     assert len(np.unique(DARTS().key(more), axis=0)) == 5
+
+
+def test_data_whose_name_no_table_can_hold_are_refused_before_anything_is_trained(tmp_path, capsys):
+    data = small.write(tmp_path / "two words.npz")
+    options = ["--data", str(data), "-o", str(tmp_path / "x.h5"), "--device", "cpu", "--width", "2", "--cells", "2"]
+    assert command.main(["record", "nasbench201", *options]) == 2
+    assert "rename it" in capsys.readouterr().err
+    assert not (tmp_path / "x.recorded").exists()
+
+
+def test_a_sub_space_is_another_recording(tmp_path):
+    path, given = tmp_path / "a.h5", recording(tmp_path, shape=Shape(1, 2, 5, 1), cells=1, repeats=1, together=1)
+    record(replace(given, space=NASBench101("A1")), path)
+    with pytest.raises(UserError, match="whose subspace is A1 and not A2"):
+        record(replace(given, space=NASBench101("A2")), path)
 
 
 def test_a_recorded_table_is_a_task(tmp_path):
