@@ -10,27 +10,31 @@ import numpy.typing as npt
 from nasbench_sim.trace import Trace
 from reports.statistics import Floats
 from reports.statistics.indicators import hypervolume_over_time
+from reports.true_fronts import Front
 
 NAME = "hypervolume_regret"
 HELD = "hypervolume"  # in ``about``, in memory alone: ``float64[k]`` after each row
 NEGLIGIBLE = 1e-12  # rounding of sums of areas
 
 
-def judged(trace: Trace, front: Floats | None = None) -> Trace:
+def judged(trace: Trace, front: Front | None = None) -> Trace:
     """The run with the hypervolume of its archive after each row, by which it is judged from then on.
 
     Args:
-        trace: with ``reference`` and ``front_hypervolume`` in ``about``; one without is returned as it is, and judged
-            by its first objective.
-        front: the true front, ``float64[j, m]``, kept as ``front``; None where it is not stored.
+        trace: with ``reference`` and ``front_hypervolume`` in ``about``, which a run lacks that was made before its
+            front was known; one without them and without front is returned as it is, and judged by its first objective.
+        front: the true front, whose points are kept as ``front``; None where it is not stored.
     """
+    if front is not None and "front_hypervolume" not in trace.about:
+        known = {"reference": front.reference.tolist(), "front_hypervolume": front.hypervolume}
+        trace = replace(trace, about={**trace.about, **known})
     if trace.objectives.shape[1] < 2 or not {"reference", "front_hypervolume"} <= set(trace.about):
         return trace
     there = trace.objectives[trace.feasible]
     found = np.zeros(len(trace.seconds))
     found[trace.feasible] = hypervolume_over_time(there, np.asarray(trace.about["reference"], np.float64))
     more = {HELD: np.maximum.accumulate(found)}
-    return replace(trace, about={**trace.about, **more, **({} if front is None else {"front": front})})
+    return replace(trace, about={**trace.about, **more, **({} if front is None else {"front": front.points})})
 
 
 def is_judged(trace: Trace) -> bool:

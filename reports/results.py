@@ -129,10 +129,7 @@ def read(folder: Path) -> Results:
     runs = _runs(folder, manifest, listed, {(task, s.name) for task in names for s in strategies})
     true = fronts(folder, names)
     if manifest.get("metric") == "hypervolume":
-        runs = {
-            group: tuple(judged(trace, true[group[0]].points if group[0] in true else None) for trace in traces)
-            for group, traces in runs.items()
-        }
+        runs = {group: tuple(judged(trace, true.get(group[0])) for trace in traces) for group, traces in runs.items()}
     return Results(
         folder=folder,
         manifest=manifest,

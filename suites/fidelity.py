@@ -24,8 +24,8 @@ from nasbench_sim.strategies.regularized_evolution import RegularizedEvolution
 from nasbench_sim.tabular.oracle import TabularOracle
 from nasbench_sim.wrapped import Wrapped
 from suites.catalogue import task as task_by_name
-from suites.live import Watched
 from suites.suite import Comparison, Entry, Suite
+from suites.watched import Watched
 
 if TYPE_CHECKING:
     from nasbench_sim.real.oracle import RealOracle

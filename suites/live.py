@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from nasbench_sim.errors import UserError
-from nasbench_sim.oracle import Observations, Request, Task
+from nasbench_sim.oracle import Task
 from nasbench_sim.spaces.darts import DARTS
 from nasbench_sim.spaces.macronas import MacroNAS
 from nasbench_sim.spaces.nasbench101 import NASBench101
@@ -25,14 +22,24 @@ from nasbench_sim.spaces.nasbench_macro import NASBenchMacro
 from nasbench_sim.spaces.ofa import OFA
 from nasbench_sim.spaces.space import Space
 from nasbench_sim.strategies.weight_sharing import WeightSharing
-from nasbench_sim.wrapped import Wrapped
+from suites import live_fronts
+from suites.live_fronts import objectives, scaled
 from suites.suite import Suite
+from suites.watched import Watched
 
 if TYPE_CHECKING:
     from nasbench_sim.real.oracle import RealOracle
-    from nasbench_sim.real.supernets.oracle import SuperNetOracle
 
-MOST_BEST = 10  # that are noted at a milestone
+SPACES: Mapping[str, Callable[[], Space]] = {
+    "nasbench101": NASBench101,
+    "nasbench201": NASBench201,
+    "macronas": MacroNAS,
+    "nasbench_macro": NASBenchMacro,
+    "darts": partial(DARTS, channels=32, layers=8),  # as NAS-Bench-301, whose tasks it stands for, has it
+    "ofa": OFA,
+}
+OF_TABLES = ("data_set", "limit", "nasbench301", "noise")
+"""Readings of suites that are about what tables answer."""
 SUPERNET_TIMES = 4  # as many epochs as a training (section 4.3.2 of the weight-sharing study)
 
 NOTE = (
@@ -40,6 +47,11 @@ NOTE = (
     "What the study published on other data is therefore not set beside it, and since nobody has trained the whole "
     "space, there is no regret: curves show the validation error that a search sees; test errors stand beside clocks."
 )
+NOTE_OF_SEVERAL = (
+    "Every figure of this page comes from a network that was trained here, on a data set and at a size of its own, so "
+    "what a study published on other data is not set beside it. The search sees the validation error and the page "
+    "judges by it; test errors stand beside clocks. "
+) + live_fronts.NOTE
 
 
 @dataclass(frozen=True)
@@ -95,23 +107,28 @@ def workers_of(live: Live, asked: int | None) -> int:
     return asked or 1
 
 
-def live_suite(suite: Suite, live: Live, timing: str | None) -> Suite:
+def live_suite(suite: Suite, live: Live, timing: str | None, readings: Collection[str] = ()) -> Suite:
     """The suite by training: each space once, without what only its tables can answer.
 
+    Args:
+        suite: by tables.
+        live: how to train.
+        timing: by whose seconds to charge; None for those that trainings take.
+        readings: names of the parameters that were given with ``--set``.
+
     Raises:
-        UserError: torch is missing, the suite is about several objectives, or a budget is in simulated time, before
-            whose end nobody knows what to train.
+        UserError: torch is missing, no task has networks, an objective is none of trainings, a reading is about
+            tables, or a budget is in simulated time, before whose end nobody knows what to train.
     """
     from nasbench_sim.real.needs import check_torch
 
     check_torch()
     live = live if live.recipe else replace(live, recipe=suite.recipe)
-    if suite.metric == "hypervolume":
-        raise UserError(
-            f"{suite.name} is about several objectives, and --real trains for the error alone: leave it out"
-        )
     if suite.evaluations is None:
         raise UserError("--real takes a budget in evaluations (--budget 20): what has a time limit is trained in vain")
+    of_tables = [name for name in readings if name in OF_TABLES]
+    if of_tables:
+        raise UserError(f"--set {of_tables[0]}=... is about what tables answer, and --real asks none: leave it out")
     milestones = tuple(
         sorted({max(1, round(share * suite.evaluations)) for share in suite.retraining.shares})
         if suite.retraining
@@ -123,22 +140,53 @@ def live_suite(suite: Suite, live: Live, timing: str | None) -> Suite:
     entries = tuple(
         replace(entry, cluster=live.supernets) if _shares_weights(entry.factory) else entry for entry in suite.entries
     )
-    names: dict[str, str] = {}
-    for name in suite.tasks:
-        base = name.partition("@")[0]
-        names.setdefault(f"{_space_name(base)}/{_short(live.data)}", base)
+    several = suite.metric == "hypervolume"
+    tasks, left_out = _trainable(suite.tasks, live.data, several)
+    if not tasks:
+        raise UserError(
+            f"{suite.name} searches {', '.join(left_out)}, which has no networks to train: run it without --real"
+        )
+    notes = (NOTE_OF_SEVERAL,) if several else (NOTE,)
+    if left_out:
+        notes += (f"Left out, since there are no networks to train: {', '.join(left_out)}.",)
     return replace(
         suite,
-        tasks=tuple(names),
+        tasks=tasks,
         entries=entries,
         make_task=partial(
-            _task, live=live, timing=timing, variant=variant, milestones=milestones, budget=suite.evaluations
+            _task, live=live, timing=timing, variant=variant, milestones=milestones, budget=suite.evaluations,
+            several=several,
         ),
-        notes=(NOTE, *suite.notes) if suite.retraining else (NOTE,),
+        notes=(*notes, *suite.notes) if suite.retraining else notes,
         published=(),
         evidence=None,
         readings={},
-    )
+        start_sizes={},
+        left_out=left_out,
+    )  # fmt: skip
+
+
+def _trainable(tasks: Sequence[str], data: str, several: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the tasks by training, each once (``SPACE/DATA``, of several objectives ``SPACE/DATA/FURTHER``), and
+    those that have no networks.
+    """
+    found: dict[str, None] = {}
+    left_out = []
+    for name in tasks:
+        base = name.partition("@")[0]
+        family, _, part = base.partition("/")
+        family = "darts" if family == "nasbench301" else family
+        if family not in SPACES:
+            left_out.append(base)
+            continue
+        space = f"{family}/{part.partition('/')[0]}" if family == "nasbench101" and part else family
+        found.setdefault("/".join((space, short_name(data), *(["+".join(objectives(base))] if several else []))))
+    return tuple(found), tuple(left_out)
+
+
+def called(name: str, metric: str) -> str:
+    """What a task by training may also be called: its space, without what goes before."""
+    return name.split("/")[-3 if metric == "hypervolume" else -2]
 
 
 def _task(
@@ -149,10 +197,15 @@ def _task(
     variant: str | None,
     milestones: tuple[int, ...],
     budget: int,
+    several: bool,
 ) -> Task:
-    real = oracle(space(name.rpartition("/")[0]), live, timing, tables)
+    place, _, last = name.rpartition("/")
+    searched = space(place.rpartition("/")[0] if several else place)
+    further = tuple(last.split("+")) if several else ()
+    real = oracle(searched, live, timing, tables, objectives=("error", *further))
     if variant is None:
-        return Task(name, Watched(real, milestones=milestones, budget=budget))
+        answers = scaled(real) if further else None
+        return Task(name, Watched(real, answers=answers, milestones=milestones, budget=budget))
     from nasbench_sim.real.supernets.oracle import SuperNetOracle
 
     recipe = real.recipe.with_(epochs=live.supernet_epochs or SUPERNET_TIMES * real.recipe.epochs)
@@ -166,38 +219,16 @@ def _shares_weights(factory: object) -> bool:
     return factory is WeightSharing
 
 
-def _short(data: str) -> str:
+def short_name(data: str) -> str:
     """What a data set is called in the names of tasks."""
     family, colon, _ = data.partition(":")
     return family if colon else Path(data).stem
 
 
-def _space_name(task: str) -> str:
-    """The part of a task's name that says which space it searches."""
-    family, _, part = task.partition("/")
-    return f"{family}/{part}" if family == "nasbench101" else family
-
-
 def space(name: str) -> Space:
-    """A space that has networks, by the name that ``_space_name`` gives, such as ``nasbench101/A1``.
-
-    Raises:
-        UserError: it has none.
-    """
+    """A space that has networks, such as ``nasbench101/A1``."""
     family, _, part = name.partition("/")
-    found: dict[str, Space] = {
-        "nasbench201": NASBench201(),
-        "macronas": MacroNAS(),
-        "nasbench_macro": NASBenchMacro(),
-        "darts": DARTS(channels=32, layers=8),  # as NAS-Bench-301 has it
-        "ofa": OFA(),
-    }
-    if family == "nasbench101":
-        return NASBench101(part or "full")
-    if family not in found:
-        known = ", ".join(("nasbench101", *found))
-        raise UserError(f"{name} has no networks to train: leave it out by --tasks; those of {known} have")
-    return found[family]
+    return NASBench101(part or "full") if family == "nasbench101" else SPACES[family]()
 
 
 def oracle(
@@ -206,6 +237,7 @@ def oracle(
     timing: str | None = None,
     tables: Path | None = None,
     *,
+    objectives: Sequence[str] = ("error",),
     fidelities: tuple[int, ...] | None = None,
 ) -> RealOracle:
     """What trains the configurations of a space.
@@ -236,7 +268,7 @@ def oracle(
     )
     return RealOracle(
         space, data, chosen, device(live.device), Path(live.folder),
-        width=width, cells=cells, repeats=live.repeats, clock=clock, fidelities=fidelities,
+        width=width, cells=cells, repeats=live.repeats, clock=clock, objectives=objectives, fidelities=fidelities,
     )  # fmt: skip
 
 
@@ -248,135 +280,6 @@ def size(space: Space, live: Live) -> tuple[int | None, int | None]:
         return live.width, live.cells
     width, cells = SMALL[space.name]
     return live.width or width, live.cells or cells
-
-
-class Watched(Wrapped):
-    """A real oracle, and what the runs that ask it would have taken by the clock on the wall, each by itself.
-
-    What a run asks for beyond its budget, such as the rest of a neighbourhood, is not trained: it comes back as failed,
-    and the simulation counts it out.
-
-    Args:
-        real: trains.
-        sharing: the same with super-nets beside it.
-        milestones: evaluations after which the best that a run has seen are noted.
-        budget: different trainings that a run may ask for; None for any number.
-    """
-
-    def __init__(
-        self,
-        real: RealOracle,
-        sharing: SuperNetOracle | None = None,
-        milestones: tuple[int, ...] = (),
-        budget: int | None = None,
-    ) -> None:
-        super().__init__(sharing or real)
-        self.real, self.sharing, self.milestones, self.budget = real, sharing, milestones, budget
-        self._runs: dict[int, _Seen] = {}
-
-    def evaluate(self, request: Request, run: npt.NDArray[np.uint64] | int) -> Observations:
-        """Answer one request, see ``Oracle``."""
-        seeds = np.broadcast_to(np.asarray(run, np.uint64), (len(request.codes),))
-        seen = [self._runs.setdefault(seed, _Seen()) for seed in seeds.tolist()]
-        if request.source != "train":
-            for one in seen:
-                one.proxies += 1
-            return super().evaluate(request, run)
-        keys = self.space.key(request.codes) if request.keys is None else request.keys
-        names = [(*key, request.fidelity, request.repeat) for key in keys.tolist()]
-        inside = np.array([one.asks(name, self.budget) for one, name in zip(seen, names, strict=True)], bool)
-        part = replace(request, codes=request.codes[inside], keys=keys[inside])
-        answers = self.train(part, seeds[inside])
-        walls = self.real.wall_seconds(part, seeds[inside]).tolist()
-        errors = np.where(answers.failed, np.inf, answers.objectives[:, 0]).tolist()
-        for place, wall, error, code in zip(
-            np.flatnonzero(inside).tolist(), walls, errors, answers.codes.tolist(), strict=True
-        ):
-            seen[place].note(names[place], wall, self.real.repeats, error, code, self.milestones)
-        return answers if inside.all() else self._spread(answers, inside, replace(request, keys=keys))
-
-    def train(self, request: Request, run: npt.NDArray[np.uint64]) -> Observations:
-        """What training comes to."""
-        return super().evaluate(request, run)
-
-    def _spread(self, answers: Observations, inside: npt.NDArray[np.bool_], request: Request) -> Observations:
-        """Answers to a part of a request as answers to all of it: what is not ``inside`` has failed at no cost."""
-        n = len(inside)
-
-        def filled(values: npt.NDArray[Any], missing: float) -> npt.NDArray[Any]:
-            whole = np.full((n, *values.shape[1:]), missing, values.dtype)
-            whole[inside] = values
-            return whole
-
-        assert request.keys is not None
-        assert answers.held_out is not None
-        index = self.real.index
-        return replace(
-            answers,
-            codes=request.codes,
-            keys=request.keys,
-            objectives=filled(answers.objectives, np.nan),
-            constraints=filled(answers.constraints, 0.0),
-            seconds=filled(answers.seconds, 0.0),
-            failed=filled(answers.failed, True),
-            fidelity=filled(answers.fidelity, 0.0),
-            held_out=filled(answers.held_out, np.nan),
-            rows=None if index is None else index.rows(request.keys),
-        )
-
-    def about(self, seed: int) -> dict[str, Any]:
-        """What a run's trace keeps; forgotten here, so that another strategy of that seed starts at nothing."""
-        seen = self._runs.pop(seed, _Seen())
-        told: dict[str, Any] = {"wall_seconds": seen.wall, "trainings": seen.trainings, "failed": seen.failed}
-        if self.milestones:
-            for milestone in self.milestones:
-                seen.best.setdefault(str(milestone), seen.ranked())
-            told["best"] = seen.best
-        if self.sharing is not None and seen.proxies:
-            setup, proxy = self.sharing.wall_seconds
-            told["wall_seconds"] += setup + seen.proxies * proxy
-            record = self.sharing.status[seed % self.sharing.supernets]
-            told["supernet"] = {name: record[name] for name in ("status", "median", "chance", "seconds")}
-        return told
-
-
-@dataclass
-class _Seen:
-    """What one run has asked so far: every training once, under its key, fidelity and repeat."""
-
-    wall: float = 0.0
-    trainings: int = 0
-    proxies: int = 0
-    failed: int = 0
-    asked: set[tuple[Any, ...]] = field(default_factory=set)
-    errors: dict[tuple[Any, ...], tuple[float, list[int]]] = field(default_factory=dict)
-    best: dict[str, list[list[int]]] = field(default_factory=dict)
-
-    def asks(self, name: tuple[Any, ...], budget: int | None) -> bool:
-        """Whether a training is known or within the budget; then it is known from now on."""
-        if name not in self.asked:
-            if budget is not None and len(self.asked) >= budget:
-                return False
-            self.asked.add(name)
-        return True
-
-    def note(
-        self, name: tuple[Any, ...], wall: float, trainings: int, error: float, code: list[int],
-        milestones: tuple[int, ...],
-    ) -> None:  # fmt: skip
-        """Take down what a training came to, once."""
-        if name in self.errors:
-            return
-        self.wall += wall
-        self.trainings += trainings
-        self.failed += not np.isfinite(error)
-        self.errors[name] = error, code
-        if len(self.errors) in milestones:
-            self.best[str(len(self.errors))] = self.ranked()
-
-    def ranked(self) -> list[list[int]]:
-        """The best configurations so far, first come first among equals."""
-        return [code for _, code in sorted(self.errors.values(), key=lambda one: one[0])[:MOST_BEST]]
 
 
 @contextmanager

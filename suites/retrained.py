@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from nasbench_sim.trace import Trace
-from suites.live import Watched
 from suites.suite import Suite
+from suites.watched import Watched
 from suites.work import Order, load_task
 
 

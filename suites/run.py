@@ -99,12 +99,15 @@ def _run(options: argparse.Namespace) -> int:
 
 def _make(order: Order, suite: Suite, source: str, out: Path, workers: int, fresh: bool) -> None:
     from suites import store
+    from suites.work import load_task
 
     units, runs, damaged = _plan(order, suite, source, out, fresh)
     missing = sum(len(unit.seeds) for unit in units)
     for path in damaged:
         print(f"the stored run {path} is damaged; it is made again", file=sys.stderr)
     print(f"{suite.name}: {suite.question}")
+    if suite.left_out:
+        print(f"left out, since they have no networks to train: {', '.join(suite.left_out)}")
     print(f"{len(runs)} runs, {len(runs) - missing} stored already, {missing} to do with {workers} worker(s)")
     store.write_manifest(out, _manifest(order, suite, runs))
     if order.live is None:
@@ -118,6 +121,10 @@ def _make(order: Order, suite: Suite, source: str, out: Path, workers: int, fres
                 from suites.retrained import retrain
 
                 retrain(order, suite, out, runs)
+        if suite.metric == "hypervolume":
+            from suites.live_fronts import write_found_fronts
+
+            write_found_fronts(out, [load_task(order, name) for name in suite.tasks], runs)
     _report(out)
 
 

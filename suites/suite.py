@@ -93,6 +93,7 @@ class Suite:
         retraining: of the best that was found, under ``--real``.
         readings: of what a source leaves open, measured: a table for the page, see ``reports.sections.readings``.
         metric: what runs are judged by: "regret", or of several objectives "hypervolume".
+        left_out: tasks that ``--real`` leaves out, since they have no networks.
         start_sizes: hypervolume by the size of the first archive, measured beforehand: see ``suites.dmls_readings``.
     """
 
@@ -117,3 +118,4 @@ class Suite:
     workers: int = 1
     recipe: str = "digits"
     retraining: Retraining | None = None
+    left_out: tuple[str, ...] = ()

@@ -16,10 +16,11 @@ from nasbench_sim.errors import UserError
 from nasbench_sim.oracle import Task
 from nasbench_sim.simulate import simulate_many
 from suites.catalogue import nearest
-from suites.live import Live, Watched, live_suite
+from suites.live import Live, called, live_suite
 from suites.store import engine_source, evidence_mark, run_path
 from suites.suite import Suite
 from suites.timings import with_timing
+from suites.watched import Watched
 
 FOLDER = Path(__file__).parent
 
@@ -103,7 +104,7 @@ def load(order: Order) -> tuple[Suite, str]:
     if not isinstance(suite, Suite):
         raise UserError(f"suite() in {path} returned a {type(suite).__name__}, not a Suite")
     if order.live is not None:
-        suite = live_suite(_budgeted(suite, order), order.live, order.timing)
+        suite = live_suite(_budgeted(suite, order), order.live, order.timing, [name for name, _ in order.parameters])
     return _narrowed(suite, order), path.read_text(encoding="utf-8")
 
 
@@ -125,13 +126,13 @@ def _module(path: Path) -> ModuleType:
 def _narrowed(suite: Suite, order: Order) -> Suite:
     tasks = suite.tasks
     if order.tasks:
-        # By training, the last part of a name is the data set, the same of all.
-        short = (lambda name: name.split("/")[-2]) if order.live else (lambda name: name.rsplit("/", 1)[-1])
-        called = {name: {name, short(name)} for name in suite.tasks}
-        unknown = [name for name in order.tasks if not any(name in parts for parts in called.values())]
+        names = {
+            name: {name, called(name, suite.metric) if order.live else name.rsplit("/", 1)[-1]} for name in suite.tasks
+        }
+        unknown = [name for name in order.tasks if not any(name in parts for parts in names.values())]
         if unknown:
             raise UserError(f"suite {suite.name} has no task {unknown[0]!r}; {nearest(unknown[0], list(suite.tasks))}")
-        tasks = tuple(name for name, parts in called.items() if parts & set(order.tasks))
+        tasks = tuple(name for name, parts in names.items() if parts & set(order.tasks))
     entries = suite.entries
     if order.strategies:
         known = [entry.name for entry in entries]

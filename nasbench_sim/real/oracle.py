@@ -21,15 +21,17 @@ from nasbench_sim.real.data import Data
 from nasbench_sim.real.device import Device
 from nasbench_sim.real.feeding import Splits, feed
 from nasbench_sim.real.ledger import Ledger, identity
-from nasbench_sim.real.networks import Shape, network, size, whole
+from nasbench_sim.real.networks import Shape, multiply_adds, network, parameters, size, skeleton, whole
 from nasbench_sim.real.networks import check as check_shape
+from nasbench_sim.real.passes import latency
 from nasbench_sim.real.recipes import Recipe
-from nasbench_sim.real.training import DONE, train
+from nasbench_sim.real.training import DONE, seeded, train
 from nasbench_sim.spaces.space import Codes, Keys, Space
 from nasbench_sim.tabular.rows import RowIndex
 
 NOISES = ("mean", "repeat")
-COUNTS = ("parameters", "loss", "auc")
+FURTHER: Mapping[str, str] = {"parameters": "", "mmacs": "million MACs", "latency": "ms", "loss": "nats", "auc": ""}
+"""What may be minimised beside the error, and its unit."""
 ENUMERABLE = 1_000_000
 RECORDS = 5  # of this file's own format: a change makes older trainings others
 
@@ -50,7 +52,8 @@ class RealOracle:
         cells: see ``real.networks.Shape``.
         noise: "mean" of ``repeats`` trainings that all runs share, or "repeat": one training of each run's own.
         repeats: how many trainings a mean is of; it costs the seconds of all.
-        objectives: "error", then any of "parameters", "loss", "auc" (as 1 - AUC).
+        objectives: "error", then any of ``FURTHER``: "auc" as 1 - AUC; "latency" of one image, measured here once and
+            kept, so that it is the same for all runs; "mmacs" of the networks as they are built here.
         fidelities: epochs that may be asked, each trained from scratch; None for the recipe's alone.
         clock: a timing table to charge seconds by; None charges those that a training took here.
         processor_time: a training's seconds are those of the processor, not of the wall; for one thread on a CPU.
@@ -84,8 +87,8 @@ class RealOracle:
         if self._objectives[:1] != ("error",):
             raise UserError(f"the first objective is 'error', not {self._objectives[:1] or 'missing'}")
         for name in self._objectives[1:]:
-            if name not in COUNTS:
-                raise UserError(f"real trainings have no objective {name!r}: choose from {', '.join(COUNTS)}")
+            if name not in FURTHER:
+                raise UserError(f"real trainings have no objective {name!r}: choose from {', '.join(FURTHER)}")
         self._space, self.data, self.recipe, self.device = space, data, recipe, device
         self.shape = Shape(data.inputs, data.classes, width, cells)
         network_size = size(space, self.shape)
@@ -93,6 +96,7 @@ class RealOracle:
         self.noise, self.repeats, self.clock, self.processor_time = noise, repeats, clock, processor_time
         self._fidelities = tuple(sorted({int(one) for one in (fidelities or (recipe.epochs,))}))
         self.ledger = Ledger(folder)
+        self._costs: dict[tuple[object, ...], float] = {}  # by name and key; each is worked out once
         self.trained = 0  # in this process; nothing depends on it
         self.about: dict[str, object] = {  # what all trainings of this oracle have in common
             "records": RECORDS,
@@ -193,11 +197,13 @@ class RealOracle:
             {name: _mean([[one[which].get(name) for one in row] for row in found]) for name in ("error", "loss", "auc")}
             for which in ("validation", "test")
         )
-        columns = {
+        costs = [name for name in ("mmacs", "latency") if name in self._objectives]
+        columns: dict[str, Floats] = {
             "error": validation["error"],
             "loss": validation["loss"],
             "auc": 1.0 - validation["auc"],
             "parameters": np.array([row[0]["parameters"] for row in found], np.float64),
+            **{name: self.cost(name, request.codes, keys) for name in costs},
         }
         failed = np.isnan(validation["error"])
         objectives = np.stack([columns[name] for name in self._objectives], axis=1).reshape(n, len(self._objectives))
@@ -231,6 +237,42 @@ class RealOracle:
             [self._training(code, key, epochs, seed) for seed in self._seeds(own, repeat)[:most]]
             for code, key, own in zip(same, keys.tolist(), runs, strict=True)
         ]
+
+    def cost(self, name: str, codes: Codes, keys: Keys | None = None) -> Floats:
+        """What the networks of ``codes[n, d]`` take, ``float64[n]`` in the unit of ``FURTHER``; nothing is trained.
+
+        Args:
+            name: "parameters", "mmacs" or "latency".
+            codes: configurations.
+            keys: of them, where they are known.
+        """
+        keys = self._space.key(codes) if keys is None else keys
+        same = canonical(self._space, codes)
+        return np.array([self._cost(name, *one) for one in zip(same, keys.tolist(), strict=True)], np.float64)
+
+    def _cost(self, name: str, code: Codes, key: list[int]) -> float:
+        known = self._costs.get((name, *key))
+        if known is None:
+            known = self._latency(code, key) if name == "latency" else self._count(name, code)
+            self._costs[(name, *key)] = known
+        return known
+
+    def _count(self, name: str, code: Codes) -> float:
+        net = skeleton(self._space, code, self.shape)
+        if name == "parameters":
+            return float(parameters(net))
+        return multiply_adds(net, *self.data.train.images.shape[1:]) / 1e6
+
+    def _latency(self, code: Codes, key: list[int]) -> float:
+        about = {**self.about, "recipe": "", "figure": "latency", "key": key}
+
+        def make(_: Path) -> Mapping[str, Any]:
+            net = seeded(partial(network, self._space, code, self.shape), 0)
+            net = net.to(self.device.torch, memory_format=self.device.layout)
+            image = self._splits.test.batch(slice(0, 1))[0]
+            return {"about": about, "latency": 1000 * latency(net, image, self.device)}
+
+        return float(self.ledger.obtain(identity(about), make)["latency"])
 
     def wall_seconds(self, request: Request, run: npt.NDArray[np.uint64] | int) -> Floats:
         """Seconds that the trainings behind each answer took here, ``float64[n]``."""

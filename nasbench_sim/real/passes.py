@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,38 @@ def measure(net: nn.Module, images: torch.Tensor, labels: torch.Tensor, device: 
     forward, backward = np.median(seconds, axis=0)
     total = seconds.sum(axis=1)
     return Measured(float(forward), float(backward), float((total.max() - total.min()) / np.median(total)))
+
+
+def latency(net: nn.Module, image: torch.Tensor, device: Device, repeats: int = 25) -> float:
+    """Seconds that a network takes to answer for one image, the least of the repeats.
+
+    What else a machine does only ever adds to it; one thread of a processor is read by its own clock besides.
+
+    Args:
+        net: on the device.
+        image: ``[1, c, h, w]``, on the device in its layout.
+        device: whose work is waited for before a clock is read.
+        repeats: of which the least is taken.
+    """
+    clock = time.process_time if device.kind == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
+    net.eval()
+    with torch.inference_mode(), device.precision():
+        for _ in range(WARM_UP):
+            net(image)
+        return min(_answers(net, image, device, clock) for _ in range(repeats))
+
+
+def _answers(net: nn.Module, image: torch.Tensor, device: Device, clock: Callable[[], float]) -> float:
+    """Mean seconds of an answer, over as many as the clock needs."""
+    device.wait()
+    began, count = clock(), 0
+    while True:
+        net(image)
+        device.wait()
+        count += 1
+        spent = clock() - began
+        if spent >= LEAST_SECONDS / 4:
+            return spent / count
 
 
 def _repeat(net: nn.Module, images: torch.Tensor, labels: torch.Tensor, device: Device) -> tuple[float, float]:

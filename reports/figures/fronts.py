@@ -175,7 +175,7 @@ def indicator_curves(
                           label=line.name)  # fmt: skip
             axes.set_xscale("log")
             plain_ticks(axes.xaxis)
-            if logarithmic:
+            if logarithmic and any((line.curve.centre > 0).any() for line in lines):  # zeros have no place on it
                 axes.set_yscale("log")
                 plain_ticks(axes.yaxis, (1.0, 2.0, 5.0))
             axes.set_ylabel(label)

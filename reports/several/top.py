@@ -8,10 +8,16 @@ from reports.results import Results
 from reports.several.published import entries_of
 from reports.several.study import Study
 
-MODELLED = ("calibrated", "surrogate")
+LOUD = ("calibrated", "surrogate", "trained")
 KINDS = {
     "measured": "Measured: {tasks}. Networks were trained; what is found here holds for the benchmark itself.",
     "recorded": "Recorded: {tasks}. Figures that others measured and published; what is found here holds for them.",
+    "trained": (
+        "TRAINED HERE: {tasks}. Nobody knows the true front of these networks on these data. What this page calls the "
+        "true front is the front of everything that all of its runs found together: it can tell how methods rank, and "
+        "how far a run is behind all of them; it cannot tell how far all of them are behind the truth, and more runs "
+        "may move it."
+    ),
     "surrogate": (
         "SURROGATE: {tasks}. A model predicted the figures that are searched; no network was trained or measured for "
         "them. This can tell how methods rank on the landscape that the model predicts; the front itself, and every "
@@ -45,7 +51,7 @@ def top(results: Results, study: Study) -> list[Block]:
         told.append(TUNED)
         if results.manifest.get("readings"):
             told.append(READ)
-    blocks: list[Block] = [Text(" ".join(told), "loud" if set(groups) & set(MODELLED) else "body")]
+    blocks: list[Block] = [Text(" ".join(told), "loud" if set(groups) & set(LOUD) else "body")]
     missing = [task.label for task in results.tasks if task not in study.tasks]
     if missing:
         blocks.append(

@@ -13,7 +13,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch, the extra `real`")
 
 from nasbench_sim.errors import UserError
-from nasbench_sim.real.networks import PUBLISHED, Shape, network, parameters, skeleton
+from nasbench_sim.real.networks import PUBLISHED, Shape, multiply_adds, network, parameters, skeleton
 from nasbench_sim.real.networks.nasbench101 import SlowNorm
 from nasbench_sim.spaces.darts import DARTS
 from nasbench_sim.spaces.grid import Grid
@@ -45,23 +45,6 @@ def sampled(space, n=3):
     return space.sample(np.random.default_rng(5), n)
 
 
-def multiply_adds(net, inputs: int, side: int) -> int:
-    """Of convolutions and linear layers for one image, counted as they are called."""
-    total = 0
-
-    def count(module, _, output):
-        nonlocal total
-        weight = module.weight
-        total += output.numel() * weight.numel() // weight.shape[0]
-
-    for module in net.modules():
-        if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
-            module.register_forward_hook(count)
-    net.eval()
-    net(torch.zeros(1, inputs, side, side, device="meta"))
-    return total
-
-
 @every_space
 def test_parameters_and_multiply_adds_are_the_exact_counts_of_the_space(name):
     space, shape, side = SPACES[name]
@@ -70,7 +53,7 @@ def test_parameters_and_multiply_adds_are_the_exact_counts_of_the_space(name):
     for code, expected, macs in zip(codes, space.parameters(codes), space.macs(codes), strict=True):
         net = skeleton(space, code, shape)
         assert parameters(net) == expected
-        assert multiply_adds(net, 3, side) + bias == macs
+        assert multiply_adds(net, 3, side, side) + bias == macs
 
 
 @pytest.mark.parametrize("width", [16, 128])
@@ -106,7 +89,7 @@ def counted_by_the_benchmark(code) -> int:
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.register_forward_hook(count)
-    total = multiply_adds(net, 3, 32)
+    total = multiply_adds(net, 3, 32, 32)
     return total + 2 * normalised + (4 * 4 + 1) * 1280 + 1280 * 10
 
 

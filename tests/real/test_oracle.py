@@ -59,6 +59,20 @@ def test_shapes_types_and_names(tmp_path):
     assert empty.objectives.shape == (0, 4)
 
 
+def test_further_objectives_are_of_the_networks_as_they_are_built(tmp_path):
+    oracle = small.oracle(tmp_path, objectives=("error", "mmacs", "latency"), width=4)
+    answers = oracle.evaluate(asked(oracle), 0)
+    (mmacs, latency) = answers.objectives[:, 1:].T
+    convolutions = oracle.space.macs(answers.codes)  # of the published size, which has the same order
+    assert np.argsort(mmacs).tolist() == np.argsort(convolutions, kind="stable").tolist()
+    assert (mmacs < convolutions / 1e6).all()
+    assert (latency > 0).all()
+    again = small.oracle(tmp_path, objectives=("error", "mmacs", "latency"), width=4)
+    same(again.evaluate(asked(again), 1), answers, columns=("objectives",))  # measured once, whoever asks
+    trained = again.cost("parameters", answers.codes)
+    assert trained.tolist() == [one[0]["parameters"] for one in oracle.trainings(answers.codes, answers.keys, 1, 0)]
+
+
 def test_the_same_question_has_the_same_answer_in_any_order_company_and_folder(tmp_path):
     one, other = small.oracle(tmp_path), small.oracle(tmp_path, trainings="others")
     request = asked(one)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="training needs torch, the extra `real`")
@@ -122,10 +123,58 @@ def test_options_of_training_need_it(capsys):
     assert "add --real" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("suite", ["dmls", "latency"])
-def test_a_suite_of_several_objectives_is_not_answered_by_error_alone(suite, tmp_path, capsys):
-    assert run.main([suite, "--real", "--budget", "3", "--out", str(tmp_path / "out")]) == 2
-    assert "several objectives" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("suite", "task", "unit"),
+    [("dmls", "macronas/bars/mmacs", "million MACs"), ("latency", "nasbench201/bars/latency", "ms")],
+)
+def test_several_objectives_are_held_against_the_front_of_all_runs(suite, task, unit, tmp_path, capsys):
+    out = tmp_path / "out"
+    small.write(tmp_path / "bars.npz")
+    training = ("--real", "--data", tmp_path / "bars.npz", "--epochs", 1, "--width", 4, "--workers", 1)
+    options = (suite, "--out", out, "--seeds", 2, "--budget", 5, *training)
+    assert run.main([str(one) for one in options]) == 0
+    assert capsys.readouterr().err == ""
+    manifest = json.loads((out / "suite.json").read_text())
+    assert [one["name"] for one in manifest["tasks"]] == [task]
+    front = json.loads((out / f"evidence/front-{task.replace('/', '-')}.json").read_text())
+    assert front["units"] == ["", unit]
+    traces = [Trace.load(out / path) for *_, path in manifest["runs"]]
+    points = np.concatenate([one.objectives for one in traces])
+    for point in front["front"]:
+        assert (points == point).all(axis=1).any()
+        assert not ((points <= point).all(axis=1) & (points < point).any(axis=1)).any()
+    summary = json.loads((out / "summary.json").read_text())
+    for one in summary["fronts"][task].values():
+        assert 0 < one["hypervolume"] <= front["hypervolume"] + 1e-12
+    page = (out / "report.html").read_text()
+    for text in ("TRAINED HERE", "nobody knows its front", "hypervolume regret"):
+        assert text in page
+
+
+def test_tasks_without_networks_are_left_out(tmp_path, capsys):
+    suite = SUITE.replace('"nasbench201/cifar100@repeat"', '"nasbench301", "hpolib/protein_structure"')
+    (tmp_path / "tiny_live.py").write_text(suite)
+    small.write(tmp_path / "bars.npz")
+    options = ("--real", "--data", tmp_path / "bars.npz", "--width", 4, "--epochs", 1, "--workers", 1)
+    whole = (tmp_path / "tiny_live.py", "--out", tmp_path / "out", "--strategies", "RS", "--seeds", 1, *options)
+    assert run.main([str(one) for one in whole]) == 0
+    manifest = json.loads((tmp_path / "out/suite.json").read_text())
+    assert [one["name"] for one in manifest["tasks"]] == ["nasbench201/bars", "darts/bars"]
+    assert "no networks to train: hpolib/protein_structure" in (tmp_path / "out/report.html").read_text()
+    assert "left out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("bo_vs_rs",), "which has no networks to train: run it without --real"),
+        (("latency", "--set", "limit=parameters=500000"), "--set limit=... is about what tables answer"),
+        (("ls_pon", "--set", "noise=repeat"), "--set noise=... is about what tables answer"),
+    ],
+)
+def test_what_only_tables_answer_is_refused(options, message, tmp_path, capsys):
+    assert run.main([*options, "--real", "--budget", "3", "--out", str(tmp_path / "out")]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_without_torch_the_command_says_what_to_install(command, capsys, monkeypatch):

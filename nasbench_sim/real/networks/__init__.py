@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from nasbench_sim.errors import UserError
 from nasbench_sim.real.networks import darts, mobile, nasbench101, nasbench201, ofa
@@ -129,6 +130,21 @@ def whole(space: Space) -> Space:
 def parameters(module: nn.Module) -> int:
     """Trainable parameters."""
     return sum(one.numel() for one in module.parameters() if one.requires_grad)
+
+
+def multiply_adds(module: nn.Module, inputs: int, height: int, width: int) -> int:
+    """Multiply-accumulates of the convolutions and of the linear layers, for one image of ``inputs`` channels.
+
+    Args:
+        module: on the device ``meta``, see ``skeleton``.
+        inputs: channels of an image.
+        height: of an image, pixels.
+        width: likewise.
+    """
+    module.eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        module(torch.empty(1, inputs, height, width, device="meta"))
+    return int(counter.get_total_flops()) // 2
 
 
 def skeleton(space: Space, code: Codes, shape: Shape = Shape()) -> nn.Module:
