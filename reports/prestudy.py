@@ -38,11 +38,13 @@ def build(curves: Path, out: Path) -> Path:
         told = json.loads(curves.read_text(encoding="utf-8"))
         groups: dict[str, dict[str, Mapping[str, Any]]] = {}
         for one in told["groups"]:
-            groups.setdefault(one["space"], {})[f"{one['rate']:g}"] = one
+            groups.setdefault(str(one["space"]), {})[f"{one['rate']:.12g}"] = one
+        if not groups:
+            raise ValueError("no groups")
         found = _page(curves.stem, told, groups)
     except OSError as error:
         raise UserError(f"cannot read {curves}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise UserError(f"{curves} is no pre-study: make one by python -m nasbench_sim.real prestudy") from error
     write(out, {**figure_files(found), "prestudy.html": render(found, {})})
     return out / "prestudy.html"
@@ -75,6 +77,7 @@ METHOD = (
 
 
 def _section(space: str, rates: Mapping[str, Mapping[str, Any]]) -> Any:
+    from reports import wording
     from reports.blocks import Figure, Gallery, Section, Table
     from reports.figures.trainings import rankings, training_curves
 
@@ -82,8 +85,9 @@ def _section(space: str, rates: Mapping[str, Mapping[str, Any]]) -> Any:
         rate: np.array([[np.nan if error is None else error for error in network] for network in one["curves"]])
         for rate, one in rates.items()
     }
-    curves = training_curves(f"curves-{space}", f"{space}, by learning rate", panels)
-    ranks = rankings(f"ranks-{space}", f"{space}: what an epoch tells", {r: one["ranking"] for r, one in rates.items()})
+    name = wording.slug(space)
+    curves = training_curves(f"curves-{name}", f"{space}, by learning rate", panels)
+    ranks = rankings(f"ranks-{name}", f"{space}: what an epoch tells", {r: one["ranking"] for r, one in rates.items()})
     rows = []
     for rate, one in rates.items():
         enough = next((e for e, value in enumerate(one["ranking"], 1) if value is not None and value >= ENOUGH), None)
@@ -100,7 +104,7 @@ def _section(space: str, rates: Mapping[str, Mapping[str, Any]]) -> Any:
     told = "; ".join(f"rate {row[0]}: accuracy {row[1]}% at the end, fluctuation {row[2]}" for row in rows)
     ranked = "; ".join(f"rate {row[0]}: {row[4]}" for row in rows)
     return Section(
-        f"space-{space}",
+        f"space-{name}",
         space,
         f"Networks of {space}",
         [
@@ -110,9 +114,9 @@ def _section(space: str, rates: Mapping[str, Mapping[str, Any]]) -> Any:
                  f"Epochs until the ranks correlate by {ENOUGH:g}", "Seconds in all"],
                 rows,
             ),
-            Gallery([Figure(f"curves-{space}", curves, f"Training curves: {told}.")], "Validation accuracy by epoch."),
+            Gallery([Figure(f"curves-{name}", curves, f"Training curves: {told}.")], "Validation accuracy by epoch."),
             Gallery(
-                [Figure(f"ranks-{space}", ranks, f"First epoch with a rank correlation of {ENOUGH:g}: {ranked}.")],
+                [Figure(f"ranks-{name}", ranks, f"First epoch with a rank correlation of {ENOUGH:g}: {ranked}.")],
                 "How well the error after an epoch ranks the networks as they are at the end.",
             ),
         ],
@@ -129,7 +133,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-o", "--out", type=Path, help="folder to write to; default: the file's name without its end")
     options = parser.parse_args(arguments)
     try:
-        page = build(options.curves, options.out or options.curves.with_suffix(""))
+        name = options.curves.stem if options.curves.suffix else f"{options.curves.name}-page"
+        page = build(options.curves, options.out or options.curves.parent / name)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

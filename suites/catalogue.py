@@ -305,6 +305,8 @@ def _generated(landscape: str, noise: str) -> Oracle:
 def _of_table(file: str, data_set: str, folder: str | None, options: Mapping[str, Any]) -> TabularOracle:
     """Of a table that need not have seconds: then every evaluation takes one."""
     table = Table.open(find(file, folder))
+    if not table.data_sets:
+        raise UserError(f"{table.path} holds seconds and no errors: it is no task, but --timing charges by it")
     data_set = data_set or table.data_sets[0]
     space: Space
     if table.space == "macronas" and data_set in MACRONAS_DATA_SETS:

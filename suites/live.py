@@ -38,6 +38,7 @@ SPACES: Mapping[str, Callable[[], Space]] = {
     "darts": partial(DARTS, channels=32, layers=8),  # as NAS-Bench-301, whose tasks it stands for, has it
     "ofa": OFA,
 }
+CIFAR = ("cifar10", "cifar100")  # named with the folder that they lie in
 OF_TABLES = ("data_set", "limit", "nasbench301", "noise")
 """Readings of suites that are about what tables answer."""
 SUPERNET_TIMES = 4  # as many epochs as a training (section 4.3.2 of the weight-sharing study)
@@ -222,7 +223,7 @@ def _shares_weights(factory: object) -> bool:
 def short_name(data: str) -> str:
     """What a data set is called in the names of tasks."""
     family, colon, _ = data.partition(":")
-    return family if colon else Path(data).stem
+    return family if colon and family in CIFAR else Path(data).stem
 
 
 def space(name: str) -> Space:

@@ -8,7 +8,6 @@ suite has run.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nasbench_sim.errors import UserError
+from nasbench_sim.files import beside
 from nasbench_sim.normalised import Normalised
 from nasbench_sim.oracle import Floats, Task
 from nasbench_sim.spaces.space import Codes, Space
@@ -37,9 +37,9 @@ NOTE = (
     "The further objective is that of the networks as they are built and fed here: multiply-adds and parameters are "
     "counted, latency is that of one image on the device named below, measured once for each network. It is minimised "
     "on a scale from what the least network of the space takes (latency: from none at all) to what the largest one "
-    "does, both looked for by the counts of the published size. Nobody has trained the whole space, so nobody knows its front: what this "
-    "page calls the true front is the front of everything that all of its runs found together, and every hypervolume "
-    "and share is against that one. More runs may move it."
+    "does, both looked for by the counts of the published size. Nobody has trained the whole space, so nobody knows "
+    "its front: what this page calls the true front is the front of all that all of its runs found together, and every "
+    "hypervolume and share is against that one. More runs may move it."
 )
 
 
@@ -99,7 +99,6 @@ def write_found_fronts(out: Path, tasks: Sequence[Task], runs: Sequence[Any]) ->
     """
     from nasbench_sim.real.oracle import FURTHER
 
-    (out / "evidence").mkdir(exist_ok=True)
     for task in tasks:
         traces = [Trace.load(out / file) for name, _, _, file in runs if name == task.name]
         points, codes = _joined(traces)
@@ -123,10 +122,8 @@ def write_found_fronts(out: Path, tasks: Sequence[Task], runs: Sequence[Any]) ->
             "fingerprint": about["fingerprint"],
             "stored": False,
         }
-        path = out / "evidence" / f"front-{task.name.replace('/', '-')}.json"
-        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-        partial.write_text(json.dumps(figures) + "\n", encoding="utf-8")
-        os.replace(partial, path)
+        with beside(out / "evidence" / f"front-{task.name.replace('/', '-')}.json") as partial:
+            partial.write_text(json.dumps(figures) + "\n", encoding="utf-8")
 
 
 def _joined(traces: Sequence[Trace]) -> tuple[Floats, Codes]:

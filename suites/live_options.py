@@ -45,14 +45,15 @@ def live_options(options: argparse.Namespace) -> Live | None:
         return None
     for name in ("epochs", "batch_size", "width", "cells", "repeats", "supernets", "supernet_epochs"):
         if name in given:
-            given[name] = count(given[name], f"--{name.replace('_', '-')}")
+            most = 1000 if name == "cells" else None  # here those of a network
+            given[name] = count(given[name], f"--{name.replace('_', '-')}", most)
     if "learning_rate" in given:
         given["learning_rate"] = _rate(given["learning_rate"])
     beside = Path("results") if options.out is None else options.out.parent
     folder = Path(given.pop("trainings", beside / "trainings")).resolve()
     published = given.pop("size", "small") == "published"
     data = given.pop("data", "digits")
-    if data != "digits" and Path(data).exists():
+    if data not in ("", "digits") and Path(data).exists():
         data = str(Path(data).resolve())
     return Live(data=data, folder=str(folder), published_size=published, **given)
 
@@ -65,18 +66,12 @@ def _rate(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise UserError(f"--learning-rate {text}: it must be a number above 0")
+        raise UserError(f"--learning-rate {text}: it must be a number above 0, such as 0.01")
     return value
 
 
-def count(text: str, option: str) -> int:
-    """A whole number of at least 1.  UserError: another."""
-    from nasbench_sim.errors import UserError
+def count(text: str, option: str, most: int | None = None) -> int:
+    """A whole number of at least 1.  UserError: another, or more than anybody means."""
+    from nasbench_sim.real.asked import positive
 
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise UserError(f"{option} {text}: it must be a whole number of at least 1")
-    return value
+    return positive(text, option, most)

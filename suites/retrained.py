@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nasbench_sim.files import beside
 from nasbench_sim.trace import Trace
 from suites.suite import Suite
 from suites.watched import Watched
@@ -59,8 +59,5 @@ def retrain(order: Order, suite: Suite, out: Path, runs: list[Any]) -> None:
         "note": plan.note,
         "rows": rows,
     }
-    folder = out / "evidence"
-    folder.mkdir(exist_ok=True)
-    partial = folder / f".retrained.json.{os.getpid()}.part"
-    partial.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, folder / "retrained.json")
+    with beside(out / "evidence" / "retrained.json") as partial:
+        partial.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nasbench_sim.errors import UserError
+from nasbench_sim.real.asked import json_output, listed, number, output, perhaps, positive
 from nasbench_sim.real.needs import check_torch
 from nasbench_sim.real.recipes import RECIPES
 from nasbench_sim.spaces.space import Space
@@ -23,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.threads is not None:
             import torch
 
-            torch.set_num_threads(_positive(options.threads, "--threads"))
+            torch.set_num_threads(positive(options.threads, "--threads"))
         commands: dict[str, Callable[[argparse.Namespace], int]] = {
             "measure": _measure,
             "record": _record,
@@ -99,18 +100,19 @@ def _measure(options: argparse.Namespace) -> int:
     from nasbench_sim.real.device import device
     from nasbench_sim.real.measuring import measure_space, published_widths
 
+    output(options.out, ".h5")
     space = named_space(options.space)
-    widths = tuple(_positive(one, "--widths") for one in _list(options.widths)) or published_widths(space)
-    sample = None if options.sample == "all" else _positive(options.sample, "--sample")
+    widths = tuple(positive(one, "--widths") for one in listed(options.widths)) or published_widths(space)
+    sample = None if options.sample == "all" else positive(options.sample, "--sample")
     there = device(options.device)
     count = (space.size or 0) if sample is None else min(sample, space.size or 0)
     with progress("networks timed", count * len(widths)) as advance:
         table = measure_space(
             space, there, options.out, widths=widths, sample=sample, advance=advance,
-            cells=None if options.cells_per_stage is None else _positive(options.cells_per_stage, "--cells-per-stage"),
-            batch=_positive(options.batch, "--batch"), side=_positive(options.side, "--side"),
-            inputs=_positive(options.channels, "--channels"), classes=_positive(options.classes, "--classes"),
-            repeats=_positive(options.repeats, "--repeats"),
+            cells=perhaps(options.cells_per_stage, "--cells-per-stage"),
+            batch=positive(options.batch, "--batch"), side=positive(options.side, "--side"),
+            inputs=positive(options.channels, "--channels"), classes=positive(options.classes, "--classes"),
+            repeats=positive(options.repeats, "--repeats"),
         )  # fmt: skip
     print(f"wrote {table.path}: {len(table):,} rows, {table.kind}. {table.attributes['description']}")
     print(f"use it: python -m suites.run SUITE --timing {table.path}")
@@ -126,29 +128,30 @@ def _record(options: argparse.Namespace) -> int:
     from nasbench_sim.real.recording import Recording, record
     from nasbench_sim.real.side_by_side import STACKED
 
+    output(options.out, ".h5")
     space, data, there = named_space(options.space, recorded=True), load(options.data), device(options.device)
     small = SMALL[space.name]
-    width = small[0] if options.width is None else _positive(options.width, "--width")
-    cells = small[1] if options.cells_per_stage is None else _positive(options.cells_per_stage, "--cells-per-stage")
+    width = perhaps(options.width, "--width") or small[0]
+    cells = perhaps(options.cells_per_stage, "--cells-per-stage") or small[1]
     how = recipe(options.recipe).with_(
-        epochs=None if options.epochs is None else _positive(options.epochs, "--epochs"),
-        batch_size=None if options.batch_size is None else _positive(options.batch_size, "--batch-size"),
+        epochs=perhaps(options.epochs, "--epochs"),
+        batch_size=perhaps(options.batch_size, "--batch-size"),
     )
     # As one where they can be stacked; else on streams of their own, of which a few keep a device busy.
     together = 1 if there.kind == "cpu" else 256 if space.name == STACKED else 8
-    processes = 1 if there.kind == "cuda" else os.cpu_count() or 1
-    if options.processes is not None:
-        processes = _positive(options.processes, "--processes")
+    processes = perhaps(options.processes, "--processes") or (1 if there.kind == "cuda" else os.cpu_count() or 1)
+    if there.kind == "cpu" and processes > 1:
+        there = device("cpu", threads=1)
     recording = Recording(
         space, data, how, Shape(data.inputs, data.classes, width, cells), there,
-        None if options.cells == "all" else _positive(options.cells, "--cells"),
-        _positive(options.repeats, "--repeats"),
-        tuple(_positive(one, "--at") for one in _list(options.at)),
-        together if options.together is None else _positive(options.together, "--together"),
+        None if options.cells == "all" else positive(options.cells, "--cells"),
+        positive(options.repeats, "--repeats"),
+        tuple(positive(one, "--at") for one in listed(options.at)),
+        perhaps(options.together, "--together") or together,
         # What one thread trains takes the same time of a processor whatever else that does.
         processor_time=there.kind == "cpu" and (processes > 1 or options.threads == "1"),
     )  # fmt: skip
-    seconds = None if options.hours is None else 3600 * _number(options.hours, "--hours")
+    seconds = None if options.hours is None else 3600 * number(options.hours, "--hours")
     with progress("trainings", len(recorded_before(recording, options.out)[0]) * recording.repeats) as advance:
         table, left = record(recording, options.out, seconds=seconds, processes=processes, advance=advance)
     print(f"wrote {table.path}: {len(table):,} configurations. {table.attributes['description']}")
@@ -166,22 +169,23 @@ def _supernet(options: argparse.Namespace) -> int:
     from nasbench_sim.real.supernets.compare import compare
     from nasbench_sim.tabular.table import Table
 
+    json_output(options.out, "supernets")
     space, data, there = named_space(options.space), load(options.data), device(options.device)
     small = SMALL[space.name]
-    width = small[0] if options.width is None else _positive(options.width, "--width")
-    cells = small[1] if options.cells_per_stage is None else _positive(options.cells_per_stage, "--cells-per-stage")
-    how = recipe(options.recipe).with_(epochs=_positive(options.epochs, "--epochs"))
-    count = _positive(options.supernets, "--supernets")
+    width = perhaps(options.width, "--width") or small[0]
+    cells = perhaps(options.cells_per_stage, "--cells-per-stage") or small[1]
+    how = recipe(options.recipe).with_(epochs=positive(options.epochs, "--epochs"))
+    count = positive(options.supernets, "--supernets")
     with progress("super-nets", count) as advance:
         told = compare(
             space, data, Shape(data.inputs, data.classes, width, cells), how, there, options.out,
-            variant=options.variant, supernets=count, cells=_positive(options.cells, "--cells"),
+            variant=options.variant, supernets=count, cells=positive(options.cells, "--cells"),
             against=None if options.against is None else Table.open(options.against), advance=advance,
         )  # fmt: skip
-    for number, net in enumerate(told["supernets"]):
+    for place, net in enumerate(told["supernets"]):
         found = ", ".join(f"{how} {value:.3f}" for how, value in net["spearman"].items() if value is not None)
         print(
-            f"super-net {number}: {net['status']}; median proxy {net['median']:.1%}, chance {net['chance']:.1%}; "
+            f"super-net {place}: {net['status']}; median proxy {net['median']:.1%}, chance {net['chance']:.1%}; "
             f"{net['seconds']:.1f} s, {1000 * net['proxy_seconds']:.1f} ms a proxy"
             + (f"; Spearman with {told['against'][0]} ({told['against'][1]}) {found}" if found else "")
         )
@@ -196,14 +200,15 @@ def _prestudy(options: argparse.Namespace) -> int:
     from nasbench_sim.real.prestudy import prestudy
     from nasbench_sim.real.recipes import recipe
 
+    json_output(options.out, "groups")
     data = load(options.data)
-    spaces = {name: named_space(name) for name in _list(options.spaces)}
-    rates = [_number(text, "--rates") for text in _list(options.rates)]
+    spaces = {name: named_space(name) for name in listed(options.spaces)}
+    rates = [number(text, "--rates") for text in listed(options.rates)]
     if not spaces or not rates:
         raise UserError("--spaces and --rates need at least one each")
-    count, how = _positive(options.networks, "--networks"), recipe(options.recipe)
+    count, how = positive(options.networks, "--networks"), recipe(options.recipe)
     shapes = {name: (space, Shape(data.inputs, data.classes, *SMALL[space.name])) for name, space in spaces.items()}
-    how = how.with_(epochs=_positive(options.epochs, "--epochs"))
+    how = how.with_(epochs=positive(options.epochs, "--epochs"))
     with progress("trainings", len(shapes) * len(rates) * count) as advance:
         groups = prestudy(shapes, rates, count, data, how, device(options.device), options.out, advance)
     print(f"{'space':<16} {'rate':>8} {'failed':>6} {'error':>7} {'fluctuation':>11}  rank correlation with the end")
@@ -212,7 +217,7 @@ def _prestudy(options: argparse.Namespace) -> int:
         rough = "-" if one["fluctuation"] is None else f"{one['fluctuation']:.2f}"
         shown = sorted({e for e in (1, 2, 5, 10, 20, 50, 100) if e < how.epochs})
         ranks = ", ".join(f"{e} epochs {one['ranking'][e - 1]:.2f}" for e in shown if one["ranking"][e - 1] is not None)
-        print(f"{one['space']:<16} {one['rate']:>8g} {one['failed']:>6} {final:>7} {rough:>11}  {ranks or '-'}")
+        print(f"{one['space']:<16} {one['rate']:>8.6g} {one['failed']:>6} {final:>7} {rough:>11}  {ranks or '-'}")
     print(f"wrote {options.out}; as a page: python -m reports.prestudy {options.out}")
     return 0
 
@@ -264,27 +269,6 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
             print(f"{done} of {total} {what}", flush=True)
 
     yield advance
-
-
-def _list(text: str | None) -> list[str]:
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
-
-
-def _positive(text: str, option: str) -> int:
-    value = int(text) if text.isascii() and text.isdecimal() else 0
-    if value < 1:
-        raise UserError(f"{option} {text}: it must be a whole number of at least 1")
-    return value
-
-
-def _number(text: str, option: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e6:
-        raise UserError(f"{option} {text}: it must be a number above 0, such as 2 or 0.5")
-    return value
 
 
 if __name__ == "__main__":

@@ -27,6 +27,12 @@ HELP = (
     "arrays images and labels); or the path of a folder with one folder of images per class"
 )
 VALIDATION, TEST = 0.2, 0.2  # of all images, where a data set brings no split of its own
+PARTS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
+"""Of a folder that is split already, and what each may be called."""
+FEW = 4  # as many channels has an axis that can be nothing else
+MOST_CLASSES = 1_000_000
+LARGEST = 1e18  # whose square is still a number in single precision
+APART = 20.0  # times as large values in one split as in another: two scales
 SIDE = 32  # to which images of a folder are scaled where their sizes differ
 
 
@@ -86,12 +92,12 @@ def load(name: str = "digits") -> Data:
     if name == "digits":
         return digits()
     family, colon, place = name.partition(":")
-    if colon and family in _FAMILIES:
-        return _FAMILIES[family](Path(place))
+    if colon and place and family in FAMILIES:
+        return FAMILIES[family](Path(place))
     path = Path(name)
     if path.suffix == ".npz":
         return npz(path)
-    if path.is_dir():
+    if name and path.is_dir():
         return folder(path)
     raise UserError(f"no data set {name!r}; --data takes {HELP}")
 
@@ -120,6 +126,8 @@ def npz(path: Path) -> Data:
     except FileNotFoundError as error:
         raise UserError(f"there is no data file {path}") from error
     except (OSError, ValueError, KeyError, EOFError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise UserError(f"cannot read {path}: {error.strerror}") from error
         raise UserError(f"{path} cannot be read as .npz without pickled objects: it is damaged or unsafe") from error
     except Exception as error:  # zipfile and zlib have errors of their own
         raise UserError(f"{path} is damaged ({type(error).__name__}): get it again") from error
@@ -163,7 +171,7 @@ def cifar(path: Path, classes: int) -> Data:
     )
     train, test = (Split(*_joined([_records(path / file, parts[2], classes) for file in files])) for files in parts[:2])
     train, validation = _held_out(name, train)
-    return _checked(name, train, validation, test, "a fifth of its training images validate", path)
+    return _checked(name, train, validation, test, "a fifth of its training images validate", path, classes)
 
 
 def _records(path: Path, labels: int, classes: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -195,26 +203,41 @@ def folder(path: Path) -> Data:
     Raises:
         UserError: no classes, one that a split lacks images of, an unreadable image, or Pillow is missing.
     """
-    inside = {one.name for one in path.iterdir() if one.is_dir()}
-    if {"train", "test"} <= inside:
-        classes = _classes(path / "train")
-        read = {part: _files(path / part, classes) for part in ("train", "val", "test") if part in inside}
-        loaded = _loaded([file for files, _ in read.values() for file in files])
-        ends = np.cumsum([len(files) for files, _ in read.values()])[:-1]
-        splits = {
-            part: Split(images, labels)
-            for part, images, (_, labels) in zip(read, np.split(loaded, ends), read.values(), strict=True)
-        }
-        if "val" in splits:
-            return _checked(path.name, splits["train"], splits["val"], splits["test"], "as its folders split it", path)
-        train, validation = _held_out(path.name, splits["train"])
-        return _checked(path.name, train, validation, splits["test"], "a fifth of its training images validate", path)
-    files, labels = _files(path, _classes(path))
-    return _split(path.name, _loaded(files), labels, f"of the folder {path.name}", shuffled=True)
+    inside = _folders(path)
+    parts = {part: name for part, names in PARTS.items() for name in names if name in inside}
+    if "train" not in parts:
+        files, labels = _files(path, _classes(path))
+        return _split(path.name, _loaded(files), labels, f"of the folder {path.name}", shuffled=True)
+    if "test" not in parts:
+        raise UserError(f"{path} has a folder train and none called test: it needs one, or classes without train")
+    classes = _classes(path / "train")
+    for name in parts.values():
+        more = sorted(_folders(path / name) - set(classes))
+        if more:
+            raise UserError(f"{path / name / more[0]} is a class that {path / 'train'} has no folder of")
+    read = {part: _files(path / name, classes) for part, name in parts.items()}
+    loaded = _loaded([file for files, _ in read.values() for file in files])
+    ends = np.cumsum([len(files) for files, _ in read.values()])[:-1]
+    splits = {
+        part: Split(images, labels)
+        for part, images, (_, labels) in zip(read, np.split(loaded, ends), read.values(), strict=True)
+    }
+    if "val" in splits:
+        return _checked(path.name, splits["train"], splits["val"], splits["test"], "as its folders split it", path)
+    train, validation = _held_out(path.name, splits["train"])
+    return _checked(path.name, train, validation, splits["test"], "a fifth of its training images validate", path)
+
+
+def _folders(path: Path) -> set[str]:
+    """Names of the folders within, without hidden ones, which editors and version control leave behind."""
+    try:
+        return {one.name for one in path.iterdir() if one.is_dir() and not one.name.startswith(".")}
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _classes(path: Path) -> list[str]:
-    found = sorted(one.name for one in path.iterdir() if one.is_dir())
+    found = sorted(_folders(path))
     if len(found) < 2:
         raise UserError(f"{path} holds {len(found)} folders: a data set needs one folder per class, at least two")
     return found
@@ -245,6 +268,8 @@ def _loaded(files: list[Path]) -> npt.NDArray[Any]:
             with opened(file) as image:
                 images.append(_plain(image))
         except Exception as error:  # Pillow raises many
+            if isinstance(error, OSError) and error.errno is not None:
+                raise UserError(f"cannot read {file}: {error.strerror}") from error
             raise UserError(f"{file} is no image that can be read: remove it, or convert it to PNG") from error
     modes = {image.mode for image in images}
     if "F" in modes and len(modes) > 1:
@@ -271,9 +296,28 @@ def _images(path: Path, images: npt.NDArray[Any]) -> npt.NDArray[Any]:
         raise UserError(f"{path}: images are numbers [n, h, w] or [n, h, w, c], not {images.dtype}{list(images.shape)}")
     if images.dtype.kind == "f" and not np.isfinite(images).all():
         raise UserError(f"{path}: an image holds a value that is no number")
+    if _largest(images) > LARGEST:
+        raise UserError(f"{path}: an image holds a value beyond {LARGEST:g}: scale the images")
     if images.ndim == 3:
         return images[:, None]
-    return images.transpose(0, 3, 1, 2) if images.shape[3] in (1, 3, 4) else images
+    return images.transpose(0, 3, 1, 2) if _channels_last(path, images.shape) else images
+
+
+def _largest(images: npt.NDArray[Any]) -> float:
+    return max(abs(float(images.min())), abs(float(images.max())))
+
+
+def _channels_last(path: Path, shape: tuple[int, ...]) -> bool:
+    """Whether the last axis is that of the channels: the one that is short, or shorter than both others."""
+    _, first, middle, last = shape
+    if last <= FEW or first <= FEW:
+        return last <= FEW
+    if last < min(first, middle) or first < min(middle, last):
+        return last < first
+    raise UserError(
+        f"{path}: which axis of images {list(shape)} holds the channels cannot be told, and volumes are no images: "
+        "store [n, h, w] or [n, h, w, c]"
+    )
 
 
 def _labels(path: Path, labels: npt.NDArray[Any], n: int) -> npt.NDArray[np.int64]:
@@ -281,8 +325,12 @@ def _labels(path: Path, labels: npt.NDArray[Any], n: int) -> npt.NDArray[np.int6
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise UserError(f"{path}: labels are one class an image, [n] or [n, 1], not {list(labels.shape)}")
-    if len(labels) != n or labels.dtype.kind not in "ui" or labels.min() < 0:
-        raise UserError(f"{path}: labels are {n} classes counted from 0, not {labels.dtype}[{len(labels)}]")
+    if len(labels) != n:
+        raise UserError(f"{path}: there are {n} images and {len(labels)} labels")
+    if labels.dtype.kind not in "ui":
+        raise UserError(f"{path}: labels are whole numbers, not {labels.dtype}")
+    if labels.min() < 0 or labels.max() > MOST_CLASSES:
+        raise UserError(f"{path}: labels are classes counted from 0, not {labels.min()} to {labels.max()}")
     return labels.astype(np.int64)
 
 
@@ -302,19 +350,42 @@ def _held_out(name: str, train: Split) -> tuple[Split, Split]:
     return Split(train.images[kept], train.labels[kept]), Split(train.images[held], train.labels[held])
 
 
-def _checked(name: str, train: Split, validation: Split, test: Split, about: str, path: Path) -> Data:
+def _checked(
+    name: str, train: Split, validation: Split, test: Split, about: str, path: Path, classes: int | None = None
+) -> Data:
+    """The data set, unless its splits do not go together; ``classes`` where their number is published."""
     splits = (train, validation, test)
     if min(map(len, splits)) == 0:
         raise UserError(f"{path}: {min(map(len, splits))} images are left for one of the splits; it needs more images")
     if len({split.images.shape[1:] for split in splits}) > 1:
         raise UserError(f"{path}: training, validation and test images differ in shape")
-    classes = int(train.labels.max()) + 1
-    if max(int(split.labels.max()) for split in splits) >= classes or classes < 2:
-        raise UserError(f"{path}: its training images show {classes} classes; other splits show others")
+    classes = classes or _classes_shown(path, splits)
+    largest = [_largest(split.images) for split in splits]
+    if max(largest) > APART * min(largest):
+        raise UserError(
+            f"{path}: values of training, validation and test images go up to {', '.join(f'{v:g}' for v in largest)}: "
+            "bring them to one scale"
+        )
     return Data(name, train, validation, test, classes, about)
 
 
-_FAMILIES: Mapping[str, Callable[[Path], Data]] = {
+def _classes_shown(path: Path, splits: tuple[Split, ...]) -> int:
+    """How many classes there are: those of the training images, the first split's, which are numbered from 0."""
+    labels = np.unique(np.concatenate([split.labels for split in splits]))
+    classes, shown = int(labels[-1]) + 1, np.unique(splits[0].labels)
+    if labels[0] > 0 or classes > 2 * len(labels):
+        raise UserError(
+            f"{path}: its {len(labels)} classes are numbered from {labels[0]} to {labels[-1]}: number them from 0"
+        )
+    if len(shown) < 2:
+        raise UserError(f"{path}: its training images show {len(shown)} class, and there is nothing to tell apart")
+    unseen = sorted(set(labels.tolist()) - set(shown.tolist()))
+    if unseen:
+        raise UserError(f"{path}: no training image shows class {unseen[0]}: it needs more images of it, or none")
+    return classes
+
+
+FAMILIES: Mapping[str, Callable[[Path], Data]] = {
     "cifar10": lambda path: cifar(path, 10),
     "cifar100": lambda path: cifar(path, 100),
 }

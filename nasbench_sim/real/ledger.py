@@ -5,15 +5,16 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from nasbench_sim.errors import UserError
+from nasbench_sim.files import beside
 
-FORMAT = "nasbench-sim training 1"
+FORMAT = "nasbench-sim training 2"
+SUM = "sha256"  # of all else in a file, so that one that was cut off or altered is seen
 
 
 class Ledger:
@@ -33,11 +34,8 @@ class Ledger:
     def get(self, identity: str) -> Mapping[str, Any] | None:
         """What was stored under an identity; None where nothing is, or where the file is damaged."""
         if identity not in self._known:
-            try:
-                found = json.loads(self.path(identity).read_text(encoding="utf-8"))
-                if found["format"] != FORMAT or found["identity"] != identity:
-                    return None
-            except (OSError, ValueError, KeyError, TypeError):
+            found = _read(self.path(identity))
+            if found is None or found["identity"] != identity:
                 return None
             self._known[identity] = found
         return self._known[identity]
@@ -62,8 +60,10 @@ class Ledger:
                 found = self.get(identity)  # another process may have made it meanwhile
                 if found is None:
                     checkpoint = path.with_suffix(".checkpoint")
-                    found = {"format": FORMAT, "identity": identity, **make(checkpoint)}
-                    _write(path, json.dumps(found, indent=1) + "\n")
+                    made = {"format": FORMAT, "identity": identity, **make(checkpoint)}
+                    found = dict(json.loads(json.dumps(made)))  # as whoever reads the file has it
+                    with beside(path) as partial:
+                        partial.write_text(json.dumps({**found, SUM: _sum(found)}, indent=1) + "\n", encoding="utf-8")
                     checkpoint.unlink(missing_ok=True)
                 lock.unlink(missing_ok=True)  # whoever still waits for it finds the training
         except OSError as error:
@@ -80,11 +80,8 @@ class Ledger:
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         """Every training there is, in the order of their identities."""
         for path in sorted(self.folder.glob("??/*.json")):
-            try:
-                found = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                continue
-            if isinstance(found, dict) and found.get("format") == FORMAT:
+            found = _read(path)
+            if found is not None:
                 yield found
 
 
@@ -101,10 +98,17 @@ def _locked(path: Path) -> Iterator[Path]:
         yield path
 
 
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+def _read(path: Path) -> Mapping[str, Any] | None:
+    """What a file holds; None of one that is missing, damaged, altered or of another format."""
     try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["format"] != FORMAT or found.pop(SUM) != _sum(found):
+            return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return dict(found)
+
+
+def _sum(content: Mapping[str, Any]) -> str:
+    """sha256 (hexadecimal) of what a file holds."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -21,6 +21,7 @@ from nasbench_sim.real.training import is_memory, seeded
 from nasbench_sim.spaces.space import Codes, Space
 from nasbench_sim.tabular.table import Table, write_table
 
+CREATED_BY = "python -m nasbench_sim.real measure"
 LEAST_SAMPLE = 20  # cells behind a model
 
 
@@ -58,8 +59,10 @@ def measure_space(
         advance: called with 1 after each measurement.
 
     Raises:
-        UserError: a space that cannot be listed, too small a sample, or a batch that does not fit into memory.
+        UserError: a space that cannot be listed, too small a sample, a batch that does not fit into memory, or a file
+            at ``path`` that is no such table of this space.
     """
+    _check_replaced(space, path)
     every = getattr(space, "enumerate", None)
     if every is None:
         work(space, np.empty((0, space.dimension), space.dtype), widths[0])
@@ -91,6 +94,19 @@ def measure_space(
     microseconds = {"decimals": 6}
     storage = {"forward_seconds": microseconds, "backward_seconds": microseconds}
     return write_table(path, attributes, arrays, storage=storage, keys=space.key(codes))
+
+
+def _check_replaced(space: Space, path: Path) -> None:
+    """Whether nothing is lost where the table is written."""
+    if not path.exists():
+        return
+    try:
+        about = Table.open(path).attributes
+        ours = (about.get("created_by"), about.get("space")) == (CREATED_BY, space.name)
+    except UserError:
+        ours = False
+    if not ours:
+        raise UserError(f"{path} is no timing table of {space.name} that this command wrote: give another --out")
 
 
 def _measured(
@@ -137,8 +153,8 @@ def _attributes(
         "space": space.name,
         "kind": "measured",
         "licence": "CC0-1.0",
-        "source": "measured by python -m nasbench_sim.real measure",
-        "created_by": "python -m nasbench_sim.real measure",
+        "source": f"measured by {CREATED_BY}",
+        "created_by": CREATED_BY,
         "device": device.name,
         "batch_size": batch,
         "widths": tuple(widths),

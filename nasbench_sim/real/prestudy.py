@@ -7,7 +7,6 @@ and the rank correlation of the error after e epochs with the one at the end of 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
+from nasbench_sim.files import beside
 from nasbench_sim.oracle import Floats
 from nasbench_sim.randomness import stream
 from nasbench_sim.real.data import Data
@@ -62,10 +62,8 @@ def prestudy(
             groups.append({"space": name, "rate": rate, **_figures(found, recipe.epochs)})
     told = {"data": data.name, "fingerprint": data.fingerprint, "recipe": dict(recipe.described),
             "device": device.name, "groups": groups}  # fmt: skip
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.{os.getpid()}.part")
-    partial.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, out)
+    with beside(out) as partial:
+        partial.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     return groups
 
 

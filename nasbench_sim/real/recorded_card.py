@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import spearmanr
 
+from nasbench_sim.files import beside
 from nasbench_sim.oracle import Floats
 from nasbench_sim.tabular.table import Table
 
@@ -15,9 +15,8 @@ from nasbench_sim.tabular.table import Table
 def write_recorded_card(table: Table) -> Path:
     """Write ``NAME.md`` beside the table; its path."""
     path = table.path.with_suffix(".md")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    partial.write_text(card(table), encoding="utf-8")
-    os.replace(partial, path)
+    with beside(path) as partial:
+        partial.write_text(card(table), encoding="utf-8")
     return path
 
 
@@ -53,7 +52,7 @@ def card(table: Table) -> str:
         "",
         f"- of validation and test error (means of {repeats.shape[1]} trainings): {_correlation(validation, test)}",
     ]
-    if repeats.shape[1] > 1:
+    if (np.isfinite(repeats).sum(axis=1) > 1).any():
         noise = float(np.sqrt(np.nanmean(np.nanvar(repeats, axis=1, ddof=1))))
         lines += [
             f"- of the first and the second training: {_correlation(repeats[:, 0], repeats[:, 1])}; trainings of one "
@@ -72,6 +71,8 @@ def card(table: Table) -> str:
 
 
 def _percent(values: Floats) -> str:
+    if np.isnan(values).all():
+        return "all failed"
     return f"{100 * np.nanmean(values):.2f}% ± {100 * np.nanstd(values):.2f}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from nasbench_sim.real.feeding import Splits, feed
 from nasbench_sim.real.ledger import Ledger, identity
 from nasbench_sim.real.networks import Shape, check, size
 from nasbench_sim.real.recipes import Recipe
-from nasbench_sim.real.recorded_before import DEVICES, Trainings, recorded_before
+from nasbench_sim.real.recorded_before import DEVICES, FOLDER, Trainings, recorded_before
 from nasbench_sim.real.recorded_card import write_recorded_card
 from nasbench_sim.real.side_by_side import train_side_by_side
 from nasbench_sim.real.training import DONE
@@ -91,15 +92,15 @@ class Recording:
             raise UserError(f"{self.space.name} has {len(codes)} configurations, so {self.cells} cannot be recorded")
         return codes[: self.cells]
 
-    def groups(self, codes: Codes) -> Iterator[tuple[int, slice]]:
-        """Repeat and rows of each group that is trained at once.
+    def groups(self, count: int) -> Iterator[tuple[int, range]]:
+        """Repeat and places of each group that is trained at once, of so many configurations.
 
         All repeats of the first configurations come before the next ones, so that a recording which is stopped holds
         whole rows.
         """
-        for start in range(0, len(codes), self.together):
+        for start in range(0, count, self.together):
             for repeat in range(self.repeats):
-                yield repeat, slice(start, min(start + self.together, len(codes)))
+                yield repeat, range(start, min(start + self.together, count))
 
     @property
     def seconds_of(self) -> str:
@@ -179,47 +180,41 @@ def record(
         raise UserError("a recording needs at least one repeat, one network at a time and one process")
     if processes > 1 and recording.device.kind == "cpu":
         recording = replace(recording, device=device("cpu", recording.device.mixed, threads=1))
-    codes, before, devices = recorded_before(recording, path)
-    ledger = Ledger(path.with_suffix(".recorded"))
+    if any(one > recording.recipe.epochs for one in recording.epochs):
+        raise UserError(f"--at {max(recording.epochs)}: networks are trained for {recording.recipe.epochs} epochs only")
     if processes > 1:
         _in_processes(recording, path, seconds, processes, advance)
     else:
-        _share(recording, ledger, codes, before, seconds, (0, 1), advance)
-    found: dict[tuple[int, int], Mapping[str, Any]] = dict(before)
-    for repeat, rows in recording.groups(codes):
-        stored = ledger.get(identity(recording.about(codes[rows], repeat)))
-        if stored is not None:
-            for place in range(rows.start, rows.stop):
-                found[place, repeat] = stored["trainings"][place - rows.start]
+        _share(recording, path, seconds, (0, 1), advance)
+    codes, found, devices = recorded_before(recording, path)
     whole = [place for place in range(len(codes)) if all((place, r) in found for r in range(recording.repeats))]
     if not whole:
         raise UserError("nothing was recorded in time: give more --hours, or fewer networks --together")
-    devices = tuple(dict.fromkeys((*devices, recording.device.name)))
     return _written(recording, path, codes, whole, found, devices), len(codes) - len(whole)
 
 
 def _share(
-    recording: Recording, ledger: Ledger, codes: Codes, before: Trainings, seconds: float | None,
-    part: tuple[int, int], advance: Callable[[int], None],
-) -> None:  # fmt: skip
-    """Train the groups of one process, every ``part[1]``-th from ``part[0]`` on, that are not there yet."""
+    recording: Recording, path: Path, seconds: float | None, part: tuple[int, int], advance: Callable[[int], None]
+) -> None:
+    """Train the groups of one process, every ``part[1]``-th from ``part[0]`` on, as far as they are not there yet."""
+    codes, before, _ = recorded_before(recording, path)
+    ledger = Ledger(path.with_suffix(FOLDER))
     splits: Splits | None = None
     began, parent = time.monotonic(), os.getppid()
-    for number, (repeat, rows) in enumerate(recording.groups(codes)):
+    for number, (repeat, rows) in enumerate(recording.groups(len(codes))):
         if number % part[1] != part[0]:
             continue
-        about = recording.about(codes[rows], repeat)
-        key = identity(about)
-        there = all((place, repeat) in before for place in range(rows.start, rows.stop))
-        if not there and ledger.get(key) is None:
+        missing = codes[[place for place in rows if (place, repeat) not in before]]
+        if len(missing):
             late = seconds is not None and time.monotonic() - began >= seconds
             if late or os.getppid() != parent:  # whoever is left alone ends
                 return
             if splits is None:
                 splits = feed(recording.data, recording.device)
-                _warm_up(recording, codes[rows], splits)
-            ledger.obtain(key, partial(_trained, recording, codes[rows], splits, repeat, about))
-        advance(rows.stop - rows.start)
+                _warm_up(recording, missing, splits)
+            about = recording.about(missing, repeat)
+            ledger.obtain(identity(about), partial(_trained, recording, missing, splits, repeat, about))
+        advance(len(rows))
 
 
 def _warm_up(recording: Recording, codes: Codes, splits: Splits) -> None:
@@ -238,37 +233,47 @@ def _in_processes(
         context.Process(target=_work, args=(recording, path, seconds, (number, processes), done), daemon=True)
         for number in range(processes)
     ]
+    started, failed = [], []
+    # A terminal sends Ctrl-C to all; this process ends the others, which inherit the mask from their first instruction.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         for process in crew:
             process.start()
-        while any(process.is_alive() for process in crew) or not done.empty():
+            started.append(process)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        while any(process.is_alive() for process in started) or not done.empty():
             try:
-                advance(done.get(timeout=0.2))
+                told = done.get(timeout=0.2)
             except Empty:
                 continue
+            if isinstance(told, int):
+                advance(told)
+            else:
+                failed.append(told)
     finally:
-        for process in crew:
+        for process in started:
             process.terminate()
             process.join()
-    if any(process.exitcode for process in crew):
-        raise UserError("a recording process failed or was killed: finished trainings are kept, start again to go on")
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    if failed:
+        raise UserError(failed[0])
+    if any(process.exitcode for process in started):
+        raise UserError("a recording process was killed: finished trainings are kept, start again to go on")
 
 
 def _work(recording: Recording, path: Path, seconds: float | None, part: tuple[int, int], done: Any) -> None:
-    """What one process does."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the first process ends the others
+    """What one process does; it puts the number of trainings of each group, or in words what stopped it."""
     torch.set_num_threads(1)
-    codes, before, _ = recorded_before(recording, path)
-    _share(recording, Ledger(path.with_suffix(".recorded")), codes, before, seconds, part, done.put)
+    try:
+        _share(recording, path, seconds, part, done.put)
+    except UserError as error:
+        done.put(str(error))
 
 
 def _trained(
-    recording: Recording, codes: Codes, splits: Splits | None, repeat: int, about: Mapping[str, object], _: Path
+    recording: Recording, codes: Codes, splits: Splits, repeat: int, about: Mapping[str, object], _: Path
 ) -> Mapping[str, Any]:
     """The trainings of a group, as they are stored."""
-    assert splits is not None
     outcomes = train_side_by_side(
         recording.space, codes, recording.shape, splits, recording.recipe, recording.device, repeat,
         recording.fidelities[:-1], time.process_time if recording.processor_time else time.perf_counter,

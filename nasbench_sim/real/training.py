@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import math
-import os
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from nasbench_sim.files import beside
 from nasbench_sim.real.device import Device
 from nasbench_sim.real.feeding import Fed, Splits, augmented, batches, steps
 from nasbench_sim.real.metrics import metrics
@@ -246,13 +247,7 @@ class _Training:
             "scaler": self.scaler.state_dict(),
             "averaged": None if self.averaged is None else self.averaged.state_dict(),
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            torch.save(state, partial)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        save(state, path)
 
     def load(self, path: Path) -> bool:
         """Go on from a checkpoint, where there is one of this training; False where it is damaged or of another."""
@@ -273,6 +268,14 @@ class _Training:
             self.seconds, self.evaluation_seconds = seconds, evaluation_seconds
             return True
         return False
+
+
+def save(state: dict[str, Any], path: Path) -> None:
+    """Write a state for ``torch.load(..., weights_only=True)``; OSError where there is no room for it."""
+    content = io.BytesIO()  # torch's own errors do not say that a disk is full
+    torch.save(state, content)
+    with beside(path) as partial:
+        partial.write_bytes(content.getbuffer())
 
 
 def optimiser(recipe: Recipe, weights: list[Any]) -> Any:

@@ -73,7 +73,7 @@ class TabularOracle:
         self._given_seconds, self._given_index, self._judge = train_seconds, index, held_out
         self._objectives = tuple(objectives)
         self._columns: dict[tuple[str, float], Floats] = {}  # read once: a look-up is a gather
-        self._existing: dict[float, tuple[Floats, npt.NDArray[np.int64]]] = {}
+        self._existing: dict[float, tuple[Floats, npt.NDArray[np.int64], npt.NDArray[np.int64]]] = {}
         if self._objectives[:1] != ("error",):
             raise UserError(f"the first objective is 'error', not {self._objectives[:1] or 'missing'}")
         if noise != "mean" and not self._has_noise():
@@ -291,7 +291,7 @@ class TabularOracle:
         rows = self.locate(keys)
         fidelity = self.sources["train"].fidelities[-1] if request.fidelity is None else float(request.fidelity)
         drawn = self._drawn(rows, keys, fidelity, request.repeat, run)
-        order = np.argsort(np.isnan(self.table.repeats(self.data_set, self._signal, fidelity)), axis=1, kind="stable")
+        order = self._repeats(fidelity)[2]
         return np.where(drawn >= 0, np.take_along_axis(order[rows], np.maximum(drawn, 0), axis=1), -1)
 
     def _drawn(
@@ -321,12 +321,13 @@ class TabularOracle:
         numbers = range(repeat * each, (repeat + 1) * each)
         return [uniform(seeds, keys, "train", f"{fidelity:g}", str(number)) for number in numbers]
 
-    def _repeats(self, fidelity: float) -> tuple[Floats, npt.NDArray[np.int64]]:
-        """Error of each repeat, those that exist first, ``float64[N, R]``, and how many do."""
+    def _repeats(self, fidelity: float) -> tuple[Floats, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Error of each repeat, those that exist first, ``float64[N, R]``; how many do; and which column each is."""
         if fidelity not in self._existing:
             repeats = self.table.repeats(self.data_set, self._signal, fidelity)
             order = np.argsort(np.isnan(repeats), axis=1, kind="stable")
-            self._existing[fidelity] = np.take_along_axis(repeats, order, axis=1), (~np.isnan(repeats)).sum(axis=1)
+            errors = np.take_along_axis(repeats, order, axis=1)
+            self._existing[fidelity] = errors, (~np.isnan(repeats)).sum(axis=1), order
         return self._existing[fidelity]
 
     @property

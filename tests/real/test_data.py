@@ -131,10 +131,23 @@ WRONG = {
     "empty": (lambda path: path.write_bytes(b""), "damaged|cannot be read"),
     "other": (lambda path: np.savez(path, a=1), "needs images and labels"),
     "labels": (lambda path: medmnist(path, train_labels=np.zeros((20, 14), np.uint8)), "one class an image"),
-    "short": (lambda path: medmnist(path, train_labels=np.zeros(3, np.uint8)), "20 classes counted from 0"),
+    "short": (lambda path: medmnist(path, train_labels=np.zeros(3, np.uint8)), "20 images and 3 labels"),
     "shape": (lambda path: medmnist(path, val_images=np.zeros((6, 3, 3, 3), np.uint8)), "differ in shape"),
-    "unseen": (lambda path: medmnist(path, val_labels=np.full(6, 5, np.uint8)), "other splits show others"),
+    "unseen": (lambda path: medmnist(path, val_labels=np.full(6, 5, np.uint8)), "no training image shows class 5"),
+    "from one": (lambda path: own(path, labels=np.arange(20) % 2 + 1), "numbered from 1 to 2"),
+    "far": (lambda path: own(path, labels=np.where(np.arange(20) % 2, 1000, 0)), "numbered from 0 to 1000"),
+    "farther": (lambda path: own(path, labels=np.where(np.arange(20) % 2, 10**12, 0)), "not 0 to 1000000000000"),
+    "unsigned": (lambda path: own(path, labels=np.full(20, 2**63 + 5, np.uint64)), "not 9223372036854775813"),
+    "one class": (lambda path: own(path, labels=np.zeros(20, int)), "nothing to tell apart"),
+    "volumes": (lambda path: own(path, images=np.ones((20, 8, 8, 8))), "volumes are no images"),
+    "huge": (lambda path: own(path, images=np.full((20, 8, 8), 1e300)), "scale the images"),
+    "scales": (lambda path: medmnist(path, val_images=np.full((6, 28, 28, 3), 0.5)), "bring them to one scale"),
 }
+
+
+def own(path, images=None, labels=None):
+    images = np.ones((20, 8, 8)) if images is None else images
+    np.savez(path, images=images, labels=np.arange(20) % 2 if labels is None else labels)
 
 
 @pytest.mark.parametrize("what", WRONG)
@@ -144,6 +157,42 @@ def test_a_wrong_file_is_told_in_one_line(what, tmp_path):
     with pytest.raises(UserError, match=message) as found:
         load(str(tmp_path / "x.npz"))
     assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("shape", "channels"),
+    [((8, 8, 2), 2), ((2, 8, 8), 2), ((8, 8), 1), ((9, 8, 6), 6), ((6, 9, 8), 6), ((3, 8, 2), 2), ((8, 8, 1), 1)],
+)
+def test_channels_are_the_axis_that_is_short(shape, channels, tmp_path):
+    own(tmp_path / "x.npz", images=np.random.default_rng(0).random((20, *shape)))
+    found = load(str(tmp_path / "x.npz"))
+    assert found.inputs == channels
+    assert found.train.images.shape[2:] == tuple(side for side in shape if side != channels)[:2]
+
+
+def folders(path, *names, count=6):
+    image = pytest.importorskip("PIL.Image", reason="Pillow reads images")
+    for number, name in enumerate(names):
+        (path / name).mkdir(parents=True)
+        for place in range(count):
+            image.fromarray(np.full((8, 8), 20 * number + place + 50, np.uint8)).save(path / name / f"{place}.png")
+    return path
+
+
+def test_hidden_folders_are_no_classes_and_validation_has_several_names(tmp_path):
+    names = ("train/a", "train/b", "valid/a", "valid/b", "test/a", "test/b", "train/.ipynb_checkpoints", ".git/x")
+    found = load(str(folders(tmp_path / "split", *names)))
+    assert (found.classes, len(found.train), len(found.validation), len(found.test)) == (2, 12, 12, 12)
+    assert load(str(folders(tmp_path / "flat", "a", "b", ".git", count=10))).classes == 2
+
+
+def test_a_class_of_one_split_alone_and_a_missing_test_are_told(tmp_path):
+    with pytest.raises(UserError, match=r"c is a class that .*train has no folder of"):
+        load(str(folders(tmp_path / "more", "train/a", "train/b", "test/a", "test/b", "test/c")))
+    with pytest.raises(UserError, match="none called test"):
+        load(str(folders(tmp_path / "untested", "train/a", "train/b", "val/a", "val/b")))
+    with pytest.raises(UserError, match="no data set ''"):
+        load("")
 
 
 def test_a_wrong_name_or_folder_is_told_in_one_line(tmp_path):

@@ -219,10 +219,12 @@ def test_a_damaged_training_is_done_again(tmp_path):
     request = asked(oracle, 2)
     first = oracle.evaluate(request, 0)
     one, other = sorted((tmp_path / "trainings").glob("??/*.json"))
-    one.write_text(one.read_text()[:50])
-    again = small.oracle(tmp_path)
-    same(first, again.evaluate(request, 0))
-    assert again.trained == 1
+    whole = one.read_text()
+    for damaged in (whole[:50], "{}", "[]", "null", whole.replace('"error": 0', '"error": 1'), '{"format"' * 9):
+        one.write_text(damaged)
+        again = small.oracle(tmp_path)
+        same(first, again.evaluate(request, 0))
+        assert again.trained == 1
     assert other.exists()
 
 

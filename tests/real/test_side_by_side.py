@@ -234,6 +234,51 @@ def test_a_recording_goes_on_from_its_table_alone(tmp_path, monkeypatch):
     assert table.attributes["device"] == f"{part.attributes['device']} and another processor"
 
 
+def test_other_groups_find_what_was_trained_before_there_was_a_table(tmp_path, monkeypatch):
+    path, done, trained = tmp_path / "bars.h5", [], real_recording._trained
+
+    def stopped(given, codes, *rest):
+        if len(done) == 4:
+            raise KeyboardInterrupt
+        done.extend(map(bytes, codes))
+        return trained(given, codes, *rest)
+
+    monkeypatch.setattr(real_recording, "_trained", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        record(recording(tmp_path), path)
+    monkeypatch.setattr(
+        real_recording, "_trained", lambda given, codes, *r: done.extend(map(bytes, codes)) or trained(given, codes, *r)
+    )
+    with pytest.raises(UserError, match=r"have seconds of the wall-clock and not of one thread .*--processes"):
+        record(recording(tmp_path, processor_time=True), path)
+    table, left = record(recording(tmp_path, together=5), path)
+    assert (len(table), left) == (6, 0)
+    assert len(done) == 12
+    assert all(done.count(code) == 2 for code in set(done))
+    with pytest.raises(UserError, match=r"whose seconds_of is .*--processes"):
+        record(recording(tmp_path, processor_time=True), path)
+
+
+def test_what_stops_a_process_is_told_in_its_words(tmp_path):
+    (tmp_path / "bars.recorded").write_text("in the way")
+    with pytest.raises(UserError, match=r"cannot store trainings in .*bars.recorded: "):
+        record(recording(tmp_path), tmp_path / "bars.h5", processes=2)
+
+
+def test_a_table_of_nothing_but_failures_says_so(tmp_path, recwarn, monkeypatch):
+    one = {"status": "diverged", "epochs": 1, "seconds": 1.0, "figures": {}, "parameters": 5}
+    monkeypatch.setattr(
+        real_recording,
+        "_trained",
+        lambda given, codes, _, repeat, about, *rest: {"about": about, "device": "x", "trainings": [one] * len(codes)},
+    )
+    record(recording(tmp_path), tmp_path / "bars.h5")
+    card = (tmp_path / "bars.md").read_text(encoding="utf-8")
+    assert "all failed" in card
+    assert "nan" not in card
+    assert not recwarn.list
+
+
 def test_more_cells_of_a_space_that_cannot_be_listed_begin_with_the_same_ones(tmp_path):
     given = recording(tmp_path, space=DARTS(), shape=Shape(1, 2, 2, 2), together=1, repeats=1)
     few, more = (replace(given, cells=cells).codes() for cells in (3, 5))
@@ -307,6 +352,10 @@ def test_the_command_records_and_says_what_is_wrong(tmp_path, capsys):
     other = [*options[:2], "-o", str(tmp_path / "other.h5"), *options[4:], "--cells", "2", "--repeats", "1"]
     assert command.main(["record", "macronas", *other, "--together", "2"]) == 0
     assert len(Table.open(tmp_path / "other.h5")) == 2
+    measured = ["-o", str(tmp_path / "timed.h5"), "--device", "cpu"]
+    foreign, folder = tmp_path / "notes.json", tmp_path / "folder.json"
+    foreign.write_text('["mine"]')
+    folder.mkdir()
     for wrong, message in (
         (["record", "imagenet", *options], "no networks to train"),
         (["record", "macronas", *options, "--cells", "2"], "another recording, whose space is nasbench201"),
@@ -316,8 +365,20 @@ def test_the_command_records_and_says_what_is_wrong(tmp_path, capsys):
         (["record", "nasbench201", *options, "--hours", "0"], "--hours 0"),
         (["record", "nasbench201", *options, "--repeats", "none"], "--repeats none"),
         (["record", "nasbench201", *options, "--together", "0"], "--together 0"),
-        (["measure", "ofa", "-o", str(out), "--device", "cpu"], "cannot be listed"),
-        (["measure", "nasbench201", "-o", str(out), "--device", "cpu", "--sample", "3"], "at least 20"),
+        (["measure", "ofa", *measured], "cannot be listed"),
+        (["measure", "nasbench201", "-o", str(out), "--device", "cpu"], "no timing table of nasbench201"),
+        (["record", "nasbench201", *options, "--at", "9"], "--at 9"),
+        (["record", "nasbench201", *options, "--width", "9" * 30], "at most 4,096"),
+        (["record", "nasbench201", *options, "--processes", "9" * 5000], "at most 4,096"),
+        (["record", "nasbench201", "-o", "mine"], "ends in .h5"),
+        (["record", "nasbench201", "-o", "."], "ends in .h5"),
+        (["measure", "nasbench201", "-o", "/"], "ends in .h5"),
+        (["supernet", "nasbench201", "-o", ""], "ends in .json"),
+        (["prestudy", "-o", str(out)], "ends in .json"),
+        (["prestudy", "-o", str(foreign)], "did not write"),
+        (["prestudy", "-o", str(folder)], "no file"),
+        (["prestudy", "-o", str(out.with_name("c.json")), "--networks", "100000000000"], "at most 100,000"),
+        (["measure", "nasbench201", *measured, "--sample", "3"], "at least 20"),
     ):
         assert command.main(wrong) == 2
         errors = capsys.readouterr().err

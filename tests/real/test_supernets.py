@@ -24,7 +24,7 @@ from nasbench_sim.spaces.macronas import MacroNAS
 from nasbench_sim.spaces.nasbench101 import SUBSPACES, NASBench101
 from nasbench_sim.spaces.nasbench201 import NASBench201
 from nasbench_sim.strategies.random_search import RandomSearch
-from nasbench_sim.tabular import write_table
+from nasbench_sim.tabular import find, write_table
 from tests import synthetic
 from tests.real import small
 
@@ -276,6 +276,9 @@ def test_the_command_correlates_proxies_with_a_table(tmp_path, capsys):
     other = synthetic.write(tmp_path / "o.h5", NASBench101("A4"), synthetic.figures(NASBench101("A4")))
     assert command.main([*options, "--against", str(other.path)]) == 2
     assert "not of nasbench201" in capsys.readouterr().err
+    digits = str(find("nasbench201_digits"))
+    assert command.main([*options, "--against", digits]) == 2
+    assert "recorded on other data (digits) than --data bars" in capsys.readouterr().err
 
 
 def test_rank_correlation_is_with_accuracy_and_leaves_failures_out():

@@ -43,7 +43,31 @@ def test_the_page_tells_accuracy_fluctuation_and_the_first_epoch_that_ranks(tmp_
     assert "prestudy.html" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", json.dumps(told(groups=[{}]))])
+def test_a_sub_space_and_near_rates_have_rows_and_figures_of_their_own(tmp_path):
+    groups = [{**told()["groups"][0], "space": "nasbench101/A1", "rate": rate} for rate in (0.01, 0.0100001)]
+    curves = tmp_path / "curves"
+    curves.write_text(json.dumps(told(groups=groups)))
+    assert prestudy.main([str(curves)]) == 0
+    page = (tmp_path / "curves-page" / "prestudy.html").read_text(encoding="utf-8")
+    assert "rate 0.01: accuracy" in page
+    assert "rate 0.0100001: accuracy" in page
+    assert (tmp_path / "curves-page" / "figures" / "curves-nasbench101-A1.svg").is_file()
+
+
+ODD = [
+    *("", "{}", "[]", "null", "[" * 100_000),
+    json.dumps(told(groups=[{}])),
+    json.dumps(told(groups=[])),
+    json.dumps(told(recipe=[])),
+    json.dumps(told(recipe=None)),
+    json.dumps(told(groups=[told()["groups"][0] | {"curves": [[0.5], [0.1, 0.2]]}])),
+    json.dumps(told(groups=[told()["groups"][0] | {"curves": []}])),
+    json.dumps(told(groups=[told()["groups"][0] | {"ranking": None}])),
+    json.dumps(told(groups=[told()["groups"][0] | {"final": "high"}])),
+]
+
+
+@pytest.mark.parametrize("content", ODD, ids=range(len(ODD)))
 def test_what_is_no_prestudy_is_refused(tmp_path, capsys, content):
     curves = tmp_path / "curves.json"
     curves.write_text(content)

@@ -16,7 +16,7 @@ from nasbench_sim.real.device import Device
 from nasbench_sim.strategies.greedy_search import GreedySearch
 from nasbench_sim.trace import Trace
 from suites import run
-from suites.live import Live, Watched, workers_of
+from suites.live import Live, Watched, short_name, workers_of
 from tests.real import small
 
 SUITE = """
@@ -70,6 +70,11 @@ def test_any_suite_runs_for_real_and_goes_on_without_training_again(command, tmp
     assert [Trace.load(tmp_path / "out" / path).about for *_, path in manifest["runs"]] == [one.about for one in traces]
 
 
+def test_data_are_called_by_the_name_of_their_file_whatever_their_folder_is_called():
+    names = ("cifar10:some/where", "odd:place/a.npz", "a:b.npz", "x/pets", "digits")
+    assert [short_name(data) for data in names] == ["cifar10", "a", "a:b", "pets", "digits"]
+
+
 def test_what_the_budget_does_not_reach_is_not_trained(tmp_path):
     """Greedy search asks for whole neighbourhoods, and meets configurations again free of charge."""
     real = small.oracle(tmp_path)
@@ -103,6 +108,9 @@ def test_a_gpu_is_shared_only_where_that_is_asked_for(monkeypatch, capsys):
     [
         (("--budget", "3h"), "--real takes a budget in evaluations"),
         (("--data", "nothing"), "no data set 'nothing'"),
+        (("--data", ""), "no data set ''"),
+        (("--width", "9" * 30), "--width"),
+        (("--cells", "100000"), "at most 1,000"),
         (("--recipe", "mine"), "no recipe 'mine'"),
         (("--epochs", "0"), "--epochs 0"),
         (("--learning-rate", "fast"), "--learning-rate fast"),

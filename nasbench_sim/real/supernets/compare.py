@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nasbench_sim.errors import UserError
+from nasbench_sim.files import beside
 from nasbench_sim.randomness import stream
 from nasbench_sim.real.data import Data
 from nasbench_sim.real.device import Device
@@ -49,11 +49,14 @@ def compare(
         advance: called with 1 after each super-net.
 
     Raises:
-        UserError: a space without super-net, an unknown variant, a table of another space, or one that holds none of
-            its cells.
+        UserError: a space without super-net, an unknown variant, a table of another space or recorded on other data, or
+            one that holds none of its cells.
     """
     check_supernet(space, shape, variant)
     codes, errors = _cells(space, cells, against)
+    trained_on = None if against is None else against.attributes.get("data_sha256")
+    if against is not None and trained_on not in (None, data.fingerprint):
+        raise UserError(f"{against.path} was recorded on other data ({against.data_sets[0]}) than --data {data.name}")
     splits = feed(data, device)
     nets: list[dict[str, Any]] = []
     what = {
@@ -72,10 +75,8 @@ def compare(
         "recipe": dict(recipe.described), "device": device.name, "cells": len(codes),
         "against": None if against is None else [against.name, against.kind, against.fingerprint], "supernets": nets,
     }  # fmt: skip
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.{os.getpid()}.part")
-    partial.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, out)
+    with beside(out) as partial:
+        partial.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     return told
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -27,7 +26,7 @@ from nasbench_sim.real.networks import Shape
 from nasbench_sim.real.recipes import Recipe
 from nasbench_sim.real.supernets import supernet
 from nasbench_sim.real.supernets.layers import SharedNorm
-from nasbench_sim.real.training import EVALUATION_BATCH, is_memory, optimiser, seeded, set_rate
+from nasbench_sim.real.training import EVALUATION_BATCH, is_memory, optimiser, save, seeded, set_rate
 from nasbench_sim.spaces.space import Codes, Space
 
 ESTIMATION_BATCH = 256  # training images from which statistics are re-estimated, as in the study
@@ -239,13 +238,7 @@ def likelihood(space: Space, codes: Codes, variant: str) -> npt.NDArray[np.float
 def _save(path: Path, mark: str, epoch: int, seconds: float, net: nn.Module, steering: Any) -> None:
     state = {"identity": mark, "epoch": epoch, "seconds": seconds, "network": net.state_dict(),
              "optimiser": steering.state_dict()}  # fmt: skip
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        torch.save(state, partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    save(state, path)
 
 
 def _loaded(path: Path | None, mark: str, net: nn.Module, steering: Any, device: Device) -> tuple[int, float]:
