@@ -26,6 +26,7 @@ from reports.several.ranking import on_common_seeds, ranked
 from reports.several.steps import above, breakpoints, least_error
 from reports.several.study import typical
 from reports.statistics import fronts
+from reports.true_fronts import Front
 from tests.reports.several import BUDGET, FRONT, SEEDS, VOLUME, published, run, suite
 from tests.reports.test_accessibility import in_browser
 
@@ -70,8 +71,11 @@ def undrawn_fronts(monkeypatch: pytest.MonkeyPatch, undrawn: None) -> None:
     monkeypatch.setattr("reports.figures.fronts.draw", lambda *_: Drawing('<svg viewBox="0 0 1 1"></svg>', b"%PDF"))
 
 
+KNOWN = Front(("error", "mmacs"), ("", ""), {}, np.ones(2), VOLUME, FRONT, "found")
+
+
 def test_a_run_is_judged_by_the_hypervolume_that_it_lacks() -> None:
-    told = hypervolume.judged(run("toy/one/mmacs", "DMLS", 0), FRONT)
+    told = hypervolume.judged(run("toy/one/mmacs", "DMLS", 0), KNOWN)
     assert metric([told]) == "hypervolume_regret"
     assert np.isnan(hypervolume.hypervolume(told, 0))
     # The smallest network alone, then all of the front.
@@ -99,6 +103,13 @@ def test_runs_without_a_reference_point_are_judged_by_their_first_objective() ->
     bare = replace(one, about={k: v for k, v in one.about.items() if k not in ("reference", "front_hypervolume")})
     assert hypervolume.judged(bare) is bare
     assert metric([bare]) == "validation_regret"
+
+
+def test_a_run_made_before_its_front_was_known_is_held_against_it() -> None:
+    whole = hypervolume.judged(run("toy/one/mmacs", "DMLS", 0), KNOWN)
+    about = {k: v for k, v in whole.about.items() if k not in ("reference", "front_hypervolume", "hypervolume")}
+    late = hypervolume.judged(replace(whole, about=about), KNOWN)
+    assert (hypervolume.regret(late, [1, 200, BUDGET]) == hypervolume.regret(whole, [1, 200, BUDGET])).all()
 
 
 def test_rounding_makes_no_negative_regret() -> None:
