@@ -14,7 +14,7 @@ from nasbench_sim.randomness import stream
 from nasbench_sim.real.canonical import canonical
 from nasbench_sim.spaces import macronas, nasbench_macro
 from nasbench_sim.spaces.nasbench101_network import Layer, layers
-from nasbench_sim.spaces.nasbench201 import OPERATIONS
+from nasbench_sim.spaces.nasbench201 import LIVE, OPERATIONS, NASBench201
 from nasbench_sim.spaces.space import Codes, Space
 
 FOLDS = 5
@@ -71,7 +71,7 @@ def work(space: Space, codes: Codes, width: int) -> Floats:
     if space.name == "nasbench101":
         return np.concatenate([always, _nasbench101(codes, width)], axis=1)
     if space.name == "nasbench201":
-        return np.concatenate([always, _counts(codes, len(OPERATIONS))], axis=1)
+        return np.concatenate([always, _counts(codes, len(OPERATIONS)), _on_paths(codes)], axis=1)
     if space.name == "macronas":
         stages = np.split(canonical(space, codes), macronas.REDUCTIONS, axis=1)
         return np.concatenate([always, *(_counts(stage, 3) for stage in stages)], axis=1)
@@ -87,6 +87,16 @@ def work(space: Space, codes: Codes, width: int) -> Floats:
 def _counts(codes: Codes, operations: int, first: int = 1) -> Floats:
     """How often each operation occurs, from the ``first`` on, ``float64[n, operations - first]``."""
     return np.asarray((codes[:, :, None] == np.arange(first, operations)).sum(axis=1), np.float64)
+
+
+def _on_paths(codes: Codes) -> Floats:
+    """How often each operation occurs on a path from input to output, and whether there is one, ``float64[n, 5]``.
+
+    Gradients go along these, and without any of them to nothing that lies before the cell: backward passes of such
+    cells cost next to nothing.
+    """
+    live = NASBench201().features(codes)[:, LIVE]
+    return np.concatenate([live[:, :-1], live[:, -1:] > 0], axis=1).astype(np.float64)
 
 
 def _nasbench101(codes: Codes, width: int) -> Floats:

@@ -41,6 +41,10 @@ INPUTS = {"cifar10": (32, 10), "cifar100": (32, 100), "imagenet16_120": (16, 120
 PATHS = ((3,), (0, 4), (1, 5), (0, 2, 5))
 """The four ways from input to output, as positions in ``EDGES``."""
 
+LIVE = slice(30, 35)
+"""Of the features, those of live paths: how many edges on them carry each operation but ``none``, and how many paths.
+"""
+
 _PLACES = len(OPERATIONS) ** np.arange(len(EDGES))[::-1]
 _FORM = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
 _PATTERN = re.compile(re.escape(_FORM).replace("op", r"([^|~+]*)"))
