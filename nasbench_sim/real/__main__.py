@@ -106,13 +106,14 @@ def _measure(options: argparse.Namespace) -> int:
     sample = None if options.sample == "all" else positive(options.sample, "--sample")
     there = device(options.device)
     count = (space.size or 0) if sample is None else min(sample, space.size or 0)
-    with progress("networks timed", count * len(widths)) as advance:
+    repeats = positive(options.repeats, "--repeats")
+    with progress("measurements", repeats * count * len(widths)) as advance:
         table = measure_space(
             space, there, options.out, widths=widths, sample=sample, advance=advance,
             cells=perhaps(options.cells_per_stage, "--cells-per-stage"),
             batch=positive(options.batch, "--batch"), side=positive(options.side, "--side"),
             inputs=positive(options.channels, "--channels"), classes=positive(options.classes, "--classes"),
-            repeats=positive(options.repeats, "--repeats"),
+            repeats=repeats,
         )  # fmt: skip
     print(f"wrote {table.path}: {len(table):,} rows, {table.kind}. {table.attributes['description']}")
     print(f"use it: python -m suites.run SUITE --timing {table.path}")

@@ -55,7 +55,7 @@ def measure_space(
         inputs: channels of the images.
         classes: to tell apart.
         sample: how many configurations are measured; None for all, and then there is no model.
-        repeats: of each measurement.
+        repeats: rounds over the sample; of each network the median is taken.
         advance: called with 1 after each measurement.
 
     Raises:
@@ -77,13 +77,13 @@ def measure_space(
     spreads: list[float] = []
     for column, width in enumerate(widths):
         shape = Shape(inputs, classes, width, cells)
-        found = []
-        for row in rows:
-            found.append(_measured(ledger, space, codes[row], shape, batch, side, device, repeats))
+        found = np.empty((repeats, count, 2))
+        # Round by round, so that what disturbs a machine for a while disturbs one repeat of a network and not all.
+        for repeat, place in np.ndindex(repeats, count):
+            found[repeat, place] = _measured(ledger, space, codes[rows[place]], shape, batch, side, device, repeat)
             advance(1)
-        spreads += [one["spread"] for one in found]
-        for seconds, name in ((forward, "forward"), (backward, "backward")):
-            measured = np.array([one[name] for one in found])
+        spreads += (np.ptp(found.sum(axis=2), axis=0) / np.median(found.sum(axis=2), axis=0)).tolist()
+        for seconds, measured in zip((forward, backward), np.median(found, axis=0).T, strict=True):
             if count < len(codes):
                 model = fit(work(space, codes[rows], width), measured)
                 seconds[:, column] = model(work(space, codes, width))
@@ -110,11 +110,11 @@ def _check_replaced(space: Space, path: Path) -> None:
 
 
 def _measured(
-    ledger: Ledger, space: Space, code: Codes, shape: Shape, batch: int, side: int, device: Device, repeats: int
-) -> Mapping[str, Any]:
+    ledger: Ledger, space: Space, code: Codes, shape: Shape, batch: int, side: int, device: Device, repeat: int
+) -> tuple[float, float]:
     about = {
         "space": space.name, "code": code.tolist(), "shape": [shape.inputs, shape.classes, shape.width, shape.cells],
-        "batch": batch, "side": side, "device": [device.name, *device.described], "repeats": repeats,
+        "batch": batch, "side": side, "device": [device.name, *device.described], "repeat": repeat,
         "torch": version("torch"),
     }  # fmt: skip
 
@@ -126,14 +126,15 @@ def _measured(
             images = torch.randn(batch, shape.inputs, side, side, generator=generator)
             labels = torch.randint(shape.classes, (batch,), generator=generator).to(device.torch)
             images = images.to(device.torch).contiguous(memory_format=device.layout)
-            found = measure(net, images, labels, device, repeats)
+            forward, backward = measure(net, images, labels, device)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not is_memory(error):
                 raise
             raise UserError(f"a batch of {batch} does not fit into memory: use a smaller --batch") from error
-        return {"about": about, "forward": found.forward, "backward": found.backward, "spread": found.spread}
+        return {"about": about, "forward": forward, "backward": backward}
 
-    return ledger.obtain(identity(about), make)
+    found = ledger.obtain(identity(about), make)
+    return float(found["forward"]), float(found["backward"])
 
 
 def _attributes(
@@ -143,7 +144,7 @@ def _attributes(
     precision = "16 bits" if device.mixed else "32 bits"
     told = (
         f"{count} configurations measured: one batch of {batch} images of {side} x {side} in {inputs} channels and "
-        f"{classes} classes, {precision}, median of {repeats} repeats after warm-up; the spread between repeats is "
+        f"{classes} classes, {precision}, median of {repeats} rounds, each after warm-up; the spread between rounds is "
         f"{np.median(spreads):.1%} in the median and {np.quantile(spreads, 0.95):.1%} at the 95% quantile."
     )
     attributes: dict[str, object] = {

@@ -4,44 +4,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import nn
 
 from nasbench_sim.real.device import Device
 
 WARM_UP = 2  # passes before any is counted: kernels are chosen and memory is claimed in the first
-LEAST_SECONDS = 0.05  # a repeat goes on for so long, so that short passes are not lost in the clock's own steps
+LEAST_SECONDS = 0.05  # a measurement goes on for so long, so that short passes are not lost in the clock's own steps
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Medians over repeats, in seconds of one batch, and the spread: (most - least) / median of forward + backward."""
-
-    forward: float
-    backward: float
-    spread: float
-
-
-def measure(net: nn.Module, images: torch.Tensor, labels: torch.Tensor, device: Device, repeats: int = 3) -> Measured:
-    """Time a network on one batch, as training runs it.
+def measure(net: nn.Module, images: torch.Tensor, labels: torch.Tensor, device: Device) -> tuple[float, float]:
+    """Seconds forward and backward of a network on one batch, as training runs it; means over a moment.
 
     Args:
         net: on the device.
         images: ``[n, c, h, w]``, on the device in its layout.
         labels: ``[n]``.
         device: whose work is waited for before a clock is read.
-        repeats: of which the median is taken.
     """
     net.train()
     for _ in range(WARM_UP):
         _pass(net, images, labels, device)
-    seconds = np.array([_repeat(net, images, labels, device) for _ in range(repeats)])
-    forward, backward = np.median(seconds, axis=0)
-    total = seconds.sum(axis=1)
-    return Measured(float(forward), float(backward), float((total.max() - total.min()) / np.median(total)))
+    forward = backward = 0.0
+    count = 0
+    while forward + backward < LEAST_SECONDS:
+        one, other = _pass(net, images, labels, device)
+        forward, backward, count = forward + one, backward + other, count + 1
+    return forward / count, backward / count
 
 
 def latency(net: nn.Module, image: torch.Tensor, device: Device, repeats: int = 25) -> float:
@@ -74,15 +64,6 @@ def _answers(net: nn.Module, image: torch.Tensor, device: Device, clock: Callabl
         spent = clock() - began
         if spent >= LEAST_SECONDS / 4:
             return spent / count
-
-
-def _repeat(net: nn.Module, images: torch.Tensor, labels: torch.Tensor, device: Device) -> tuple[float, float]:
-    forward = backward = 0.0
-    count = 0
-    while forward + backward < LEAST_SECONDS:
-        one, other = _pass(net, images, labels, device)
-        forward, backward, count = forward + one, backward + other, count + 1
-    return forward / count, backward / count
 
 
 def _pass(net: nn.Module, images: torch.Tensor, labels: torch.Tensor, device: Device) -> tuple[float, float]:
