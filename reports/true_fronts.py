@@ -39,7 +39,7 @@ class Front:
         reference: ``float64[m]``, up to where hypervolume is counted, on the scale of the runs.
         hypervolume: of the front.
         points: ``float64[k, m]`` on the scale of the runs, distinct, by the first objective.
-        kind: of the table that it was computed from.
+        kind: of the table that it was computed from; "found" of what the runs of the page found together.
     """
 
     objectives: tuple[str, ...]

@@ -78,6 +78,7 @@ def suite(revisits: str = "charged", categories: str = "sampled", noise: str = "
         ),
         make_task=partial(_task, noise=noise),
         evaluations=EVALUATIONS,
+        of_tables=("noise",),
         parameters={
             "revisits": revisits,
             "categories": categories,

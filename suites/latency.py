@@ -46,6 +46,7 @@ def suite(data_set: str = "cifar10", exploration: str = "non-dominated", limit: 
         comparisons=COMPARISONS,
         make_task=make,
         evaluations=EVALUATIONS,
+        of_tables=("data_set", "limit"),
         parameters={"data_set": data_set, "exploration": exploration, **({"limit": limit} if limit else {})},
         notes=NOTES,
         evidence=write_front,

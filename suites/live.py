@@ -23,7 +23,7 @@ from nasbench_sim.spaces.ofa import OFA
 from nasbench_sim.spaces.space import Space
 from nasbench_sim.strategies.weight_sharing import WeightSharing
 from suites import live_fronts
-from suites.live_fronts import objectives, scaled
+from suites.live_fronts import scaled, trained_objectives
 from suites.suite import Suite
 from suites.watched import Watched
 
@@ -38,9 +38,6 @@ SPACES: Mapping[str, Callable[[], Space]] = {
     "darts": partial(DARTS, channels=32, layers=8),  # as NAS-Bench-301, whose tasks it stands for, has it
     "ofa": OFA,
 }
-CIFAR = ("cifar10", "cifar100")  # named with the folder that they lie in
-OF_TABLES = ("data_set", "limit", "nasbench301", "noise")
-"""Readings of suites that are about what tables answer."""
 SUPERNET_TIMES = 4  # as many epochs as a training (section 4.3.2 of the weight-sharing study)
 
 NOTE = (
@@ -127,7 +124,7 @@ def live_suite(suite: Suite, live: Live, timing: str | None, readings: Collectio
     live = live if live.recipe else replace(live, recipe=suite.recipe)
     if suite.evaluations is None:
         raise UserError("--real takes a budget in evaluations (--budget 20): what has a time limit is trained in vain")
-    of_tables = [name for name in readings if name in OF_TABLES]
+    of_tables = [name for name in readings if name in suite.of_tables]
     if of_tables:
         raise UserError(f"--set {of_tables[0]}=... is about what tables answer, and --real asks none: leave it out")
     milestones = tuple(
@@ -142,14 +139,16 @@ def live_suite(suite: Suite, live: Live, timing: str | None, readings: Collectio
         replace(entry, cluster=live.supernets) if _shares_weights(entry.factory) else entry for entry in suite.entries
     )
     several = suite.metric == "hypervolume"
+    if several and sharing:
+        raise UserError("a super-net's proxy is of the error alone: leave weight sharing out by --strategies")
     tasks, left_out = _trainable(suite.tasks, live.data, several)
     if not tasks:
         raise UserError(
-            f"{suite.name} searches {', '.join(left_out)}, which has no networks to train: run it without --real"
+            f"{suite.name} searches {', '.join(left_out)}, which nothing here can train: run it without --real"
         )
     notes = (NOTE_OF_SEVERAL,) if several else (NOTE,)
     if left_out:
-        notes += (f"Left out, since there are no networks to train: {', '.join(left_out)}.",)
+        notes += (f"Left out, since nothing here can train them: {', '.join(left_out)}.",)
     return replace(
         suite,
         tasks=tasks,
@@ -159,6 +158,7 @@ def live_suite(suite: Suite, live: Live, timing: str | None, readings: Collectio
             several=several,
         ),
         notes=(*notes, *suite.notes) if suite.retraining else notes,
+        parameters={name: value for name, value in suite.parameters.items() if name not in suite.of_tables},
         published=(),
         evidence=None,
         readings={},
@@ -172,16 +172,17 @@ def _trainable(tasks: Sequence[str], data: str, several: bool) -> tuple[tuple[st
     those that have no networks.
     """
     found: dict[str, None] = {}
-    left_out = []
+    left_out: dict[str, None] = {}
     for name in tasks:
         base = name.partition("@")[0]
         family, _, part = base.partition("/")
         family = "darts" if family == "nasbench301" else family
-        if family not in SPACES:
-            left_out.append(base)
+        further = trained_objectives(base) if several else ()
+        if family not in SPACES or (several and not further):
+            left_out.setdefault(base)
             continue
         space = f"{family}/{part.partition('/')[0]}" if family == "nasbench101" and part else family
-        found.setdefault("/".join((space, short_name(data), *(["+".join(objectives(base))] if several else []))))
+        found.setdefault("/".join((space, short_name(data), *(["+".join(further)] if several else []))))
     return tuple(found), tuple(left_out)
 
 
@@ -222,8 +223,10 @@ def _shares_weights(factory: object) -> bool:
 
 def short_name(data: str) -> str:
     """What a data set is called in the names of tasks."""
+    from nasbench_sim.real.data import FAMILIES
+
     family, colon, _ = data.partition(":")
-    return family if colon and family in CIFAR else Path(data).stem
+    return family if colon and family in FAMILIES else Path(data).stem
 
 
 def space(name: str) -> Space:

@@ -7,22 +7,21 @@ suite has run.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nasbench_sim.errors import UserError
-from nasbench_sim.files import beside
 from nasbench_sim.normalised import Normalised
 from nasbench_sim.oracle import Floats, Task
 from nasbench_sim.spaces.space import Codes, Space
 from nasbench_sim.strategies.hypervolume import hypervolume
-from nasbench_sim.tabular.fronts import nondominated
+from nasbench_sim.tabular.fronts import Front, nondominated
 from nasbench_sim.tabular.importers.nasbench201_csv import DEVICES
 from nasbench_sim.trace import Trace
+from suites.front_evidence import front_file, write
 
 if TYPE_CHECKING:
     from nasbench_sim.real.oracle import RealOracle
@@ -36,25 +35,24 @@ LISTED, DRAWN = 100_000, 2000
 NOTE = (
     "The further objective is that of the networks as they are built and fed here: multiply-adds and parameters are "
     "counted, latency is that of one image on the device named below, measured once for each network. It is minimised "
-    "on a scale from what the least network of the space takes (latency: from none at all) to what the largest one "
-    "does, both looked for by the counts of the published size. Nobody has trained the whole space, so nobody knows "
-    "its front: what this page calls the true front is the front of all that all of its runs found together, and every "
-    "hypervolume and share is against that one. More runs may move it."
+    "on a scale from what the least network takes (latency: from none at all) to what the largest one does, both by "
+    "the counts of the published size and, of a space that is not listed, among some thousand networks. Nobody has "
+    "trained the whole space, so nobody knows its front: what this page calls the true front is the front of all that "
+    "all of its runs found together, and every hypervolume and share is against that one. More runs may move it."
 )
 
 
-def objectives(task: str) -> tuple[str, ...]:
+def trained_objectives(task: str) -> tuple[str, ...]:
     """What a task of tables minimises beside the error, by training: a device stands for the latency here.
 
-    Raises:
-        UserError: an objective that trainings do not have.
+    Empty where it minimises what trainings do not have.
     """
     found = []
     for name in task.rpartition("/")[2].split("+"):
         here = "latency" if name in DEVICES or name.startswith("latency_") else name
         here = "mmacs" if here in ("macs", "flops") else here
         if here not in COUNTED:
-            raise UserError(f"{task}: networks trained here have no {name!r}, only {', '.join(COUNTED)}: leave it out")
+            return ()
         found.append(here)
     return tuple(dict.fromkeys(found))
 
@@ -90,7 +88,7 @@ def _candidates(space: Space) -> Codes:
 
 
 def write_found_fronts(out: Path, tasks: Sequence[Task], runs: Sequence[Any]) -> None:
-    """Write ``evidence/front-TASK.json``, as ``suites.front_evidence`` does, of what all runs found together.
+    """Write ``evidence/front-TASK.json``, see ``suites.front_evidence``, of what all runs found together.
 
     Args:
         out: output folder of the suite.
@@ -100,30 +98,23 @@ def write_found_fronts(out: Path, tasks: Sequence[Task], runs: Sequence[Any]) ->
     from nasbench_sim.real.oracle import FURTHER
 
     for task in tasks:
-        traces = [Trace.load(out / file) for name, _, _, file in runs if name == task.name]
-        points, codes = _joined(traces)
+        points, codes = _joined([Trace.load(out / file) for name, _, _, file in runs if name == task.name])
         if not len(points):
+            front_file(task, out / "evidence").unlink(missing_ok=True)  # of earlier runs
             continue
         kept = nondominated(points)
         names = task.oracle.objectives
         reference = np.ones(len(names))
-        about = task.oracle.provenance
-        figures = {
-            "task": task.name,
-            "objectives": list(names),
-            "units": ["", *(FURTHER[name] for name in names[1:])],
-            "ranges": {name: list(ends) for name, ends in _ranges(task)},
-            "reference": reference.tolist(),
-            "hypervolume": hypervolume(points[kept], reference),
-            "front": points[kept].tolist(),
-            "codes": codes[kept].tolist(),
-            "table": about["table"],
-            "kind": KIND,
-            "fingerprint": about["fingerprint"],
-            "stored": False,
-        }
-        with beside(out / "evidence" / f"front-{task.name.replace('/', '-')}.json") as partial:
-            partial.write_text(json.dumps(figures) + "\n", encoding="utf-8")
+        front = Front(
+            names,
+            _scale(task.oracle).ranges,
+            points[kept],
+            codes[kept],
+            reference,
+            hypervolume(points[kept], reference),
+            ("", *(FURTHER[name] for name in names[1:])),
+        )
+        write(front, task, out / "evidence", KIND)
 
 
 def _joined(traces: Sequence[Trace]) -> tuple[Floats, Codes]:
@@ -134,8 +125,6 @@ def _joined(traces: Sequence[Trace]) -> tuple[Floats, Codes]:
     return points[whole], codes[whole]
 
 
-def _ranges(task: Task) -> Iterator[tuple[str, tuple[float, float]]]:
-    oracle: Any = task.oracle
-    while not isinstance(oracle, Normalised):
-        oracle = oracle.oracle
-    yield from oracle.ranges.items()
+def _scale(oracle: Any) -> Normalised:
+    """The part of an oracle that brings objectives to one scale."""
+    return oracle if isinstance(oracle, Normalised) else _scale(oracle.oracle)

@@ -72,6 +72,6 @@ def _rate(text: str) -> float:
 
 def count(text: str, option: str, most: int | None = None) -> int:
     """A whole number of at least 1.  UserError: another, or more than anybody means."""
-    from nasbench_sim.real.asked import positive
+    from nasbench_sim.asked import positive
 
     return positive(text, option, most)

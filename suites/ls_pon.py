@@ -114,6 +114,7 @@ def suite(
         make_task=partial(_task, noise=noise),
         evaluations=EVALUATIONS,
         evaluations_of={darts: EVALUATIONS_301},
+        of_tables=("nasbench301", "noise"),
         parameters=chosen | {"noise": noise} | answering,
         notes=NOTES,
         published=tuple(_published(darts)),

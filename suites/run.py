@@ -107,7 +107,7 @@ def _make(order: Order, suite: Suite, source: str, out: Path, workers: int, fres
         print(f"the stored run {path} is damaged; it is made again", file=sys.stderr)
     print(f"{suite.name}: {suite.question}")
     if suite.left_out:
-        print(f"left out, since they have no networks to train: {', '.join(suite.left_out)}")
+        print(f"left out, since nothing here can train them: {', '.join(suite.left_out)}")
     print(f"{len(runs)} runs, {len(runs) - missing} stored already, {missing} to do with {workers} worker(s)")
     store.write_manifest(out, _manifest(order, suite, runs))
     if order.live is None:

@@ -93,7 +93,8 @@ class Suite:
         retraining: of the best that was found, under ``--real``.
         readings: of what a source leaves open, measured: a table for the page, see ``reports.sections.readings``.
         metric: what runs are judged by: "regret", or of several objectives "hypervolume".
-        left_out: tasks that ``--real`` leaves out, since they have no networks.
+        of_tables: names of parameters that are about what tables answer, which ``--real`` does not take.
+        left_out: tasks that ``--real`` leaves out, since nothing can train them.
         start_sizes: hypervolume by the size of the first archive, measured beforehand: see ``suites.dmls_readings``.
     """
 
@@ -118,4 +119,5 @@ class Suite:
     workers: int = 1
     recipe: str = "digits"
     retraining: Retraining | None = None
+    of_tables: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()

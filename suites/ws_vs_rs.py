@@ -86,6 +86,7 @@ def suite(
         ),
         make_task=partial(_task, variant=variant, noise=noise, speed=float(speed), per_run=shared is None),
         evaluations=EVALUATIONS,
+        of_tables=("noise", "speed", "supernets"),
         parameters=chosen,
         notes=NOTES,
         published=_published(),

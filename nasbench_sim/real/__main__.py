@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nasbench_sim.asked import json_output, listed, number, output, perhaps, positive
 from nasbench_sim.errors import UserError
-from nasbench_sim.real.asked import json_output, listed, number, output, perhaps, positive
 from nasbench_sim.real.needs import check_torch
 from nasbench_sim.real.recipes import RECIPES
 from nasbench_sim.spaces.space import Space
@@ -153,7 +153,7 @@ def _record(options: argparse.Namespace) -> int:
         processor_time=there.kind == "cpu" and (processes > 1 or options.threads == "1"),
     )  # fmt: skip
     seconds = None if options.hours is None else 3600 * number(options.hours, "--hours")
-    with progress("trainings", len(recorded_before(recording, options.out)[0]) * recording.repeats) as advance:
+    with progress("trainings", len(recorded_before(recording, options.out).codes) * recording.repeats) as advance:
         table, left = record(recording, options.out, seconds=seconds, processes=processes, advance=advance)
     print(f"wrote {table.path}: {len(table):,} configurations. {table.attributes['description']}")
     if left:

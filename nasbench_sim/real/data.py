@@ -32,7 +32,7 @@ PARTS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("t
 FEW = 4  # as many channels has an axis that can be nothing else
 MOST_CLASSES = 1_000_000
 LARGEST = 1e18  # whose square is still a number in single precision
-APART = 20.0  # times as large values in one split as in another: two scales
+APART = 20.0  # times as large values in one split as in training: two scales
 SIDE = 32  # to which images of a folder are scaled where their sizes differ
 
 
@@ -151,6 +151,7 @@ def _from_parts(path: Path, parts: Mapping[str, tuple[npt.NDArray[Any], npt.NDAr
     name = path.stem
     if "all" in splits:
         return _split(name, splits["all"].images, splits["all"].labels, f"of {path.name}", shuffled=True)
+    _check_given(path, splits)
     if "val" in splits:
         return _checked(name, splits["train"], splits["val"], splits["test"], "as its publisher split it", path)
     train, validation = _held_out(name, splits["train"])
@@ -204,12 +205,16 @@ def folder(path: Path) -> Data:
         UserError: no classes, one that a split lacks images of, an unreadable image, or Pillow is missing.
     """
     inside = _folders(path)
-    parts = {part: name for part, names in PARTS.items() for name in names if name in inside}
-    if "train" not in parts:
+    found = {part: [name for name in names if name in inside] for part, names in PARTS.items()}
+    twice = next((names for names in found.values() if len(names) > 1), [])
+    parts = {part: names[0] for part, names in found.items() if names}
+    if "train" not in parts or (len(parts) == 1 and len(inside) > 1):  # train is the name of a class, too
         files, labels = _files(path, _classes(path))
         return _split(path.name, _loaded(files), labels, f"of the folder {path.name}", shuffled=True)
     if "test" not in parts:
-        raise UserError(f"{path} has a folder train and none called test: it needs one, or classes without train")
+        raise UserError(f"{path} has a folder train and none called test: it needs both, or neither")
+    if twice:
+        raise UserError(f"{path} has folders {' and '.join(twice)}, which are one split: leave one of them")
     classes = _classes(path / "train")
     for name in parts.values():
         more = sorted(_folders(path / name) - set(classes))
@@ -222,6 +227,7 @@ def folder(path: Path) -> Data:
         part: Split(images, labels)
         for part, images, (_, labels) in zip(read, np.split(loaded, ends), read.values(), strict=True)
     }
+    _check_given(path, splits)
     if "val" in splits:
         return _checked(path.name, splits["train"], splits["val"], splits["test"], "as its folders split it", path)
     train, validation = _held_out(path.name, splits["train"])
@@ -359,30 +365,40 @@ def _checked(
         raise UserError(f"{path}: {min(map(len, splits))} images are left for one of the splits; it needs more images")
     if len({split.images.shape[1:] for split in splits}) > 1:
         raise UserError(f"{path}: training, validation and test images differ in shape")
-    classes = classes or _classes_shown(path, splits)
-    largest = [_largest(split.images) for split in splits]
-    if max(largest) > APART * min(largest):
-        raise UserError(
-            f"{path}: values of training, validation and test images go up to {', '.join(f'{v:g}' for v in largest)}: "
-            "bring them to one scale"
-        )
-    return Data(name, train, validation, test, classes, about)
+    return Data(name, train, validation, test, classes or _count_classes(path, splits), about)
 
 
-def _classes_shown(path: Path, splits: tuple[Split, ...]) -> int:
-    """How many classes there are: those of the training images, the first split's, which are numbered from 0."""
+def _count_classes(path: Path, splits: tuple[Split, ...]) -> int:
+    """How many classes there are; they are numbered from 0, and few numbers are left out."""
     labels = np.unique(np.concatenate([split.labels for split in splits]))
-    classes, shown = int(labels[-1]) + 1, np.unique(splits[0].labels)
+    classes = int(labels[-1]) + 1
     if labels[0] > 0 or classes > 2 * len(labels):
         raise UserError(
-            f"{path}: its {len(labels)} classes are numbered from {labels[0]} to {labels[-1]}: number them from 0"
+            f"{path}: {len(labels)} classes are numbered {labels[0]} to {labels[-1]}: "
+            f"number them 0 to {len(labels) - 1}"
         )
-    if len(shown) < 2:
-        raise UserError(f"{path}: its training images show {len(shown)} class, and there is nothing to tell apart")
-    unseen = sorted(set(labels.tolist()) - set(shown.tolist()))
-    if unseen:
-        raise UserError(f"{path}: no training image shows class {unseen[0]}: it needs more images of it, or none")
+    if len(np.unique(splits[0].labels)) < 2:
+        raise UserError(f"{path}: its training images show one class, and there is nothing to tell apart")
     return classes
+
+
+def _check_given(path: Path, splits: Mapping[str, Split]) -> None:
+    """Whether splits that a data set brings go together: the same classes, and values on one scale.
+
+    Raises:
+        UserError: they do not.
+    """
+    shown = set(splits["train"].labels.tolist())
+    sizes = {part: float(np.abs(split.images.astype(np.float32)).mean()) for part, split in splits.items()}
+    for part, split in splits.items():
+        unseen = sorted(set(split.labels.tolist()) - shown)
+        if unseen:
+            raise UserError(f"{path}: class {unseen[0]} is in {part} and no training image shows it: leave it out")
+        if not sizes["train"] / APART <= sizes[part] <= sizes["train"] * APART:
+            raise UserError(
+                f"{path}: values of {part} images are {sizes[part]:.3g} in the mean, and those of training images "
+                f"{sizes['train']:.3g}: bring them to one scale"
+            )
 
 
 FAMILIES: Mapping[str, Callable[[Path], Data]] = {

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from nasbench_sim.errors import UserError
 from nasbench_sim.oracle import Floats, Observations, Request, Source
@@ -25,7 +26,7 @@ from nasbench_sim.real.networks import Shape, multiply_adds, network, parameters
 from nasbench_sim.real.networks import check as check_shape
 from nasbench_sim.real.passes import latency
 from nasbench_sim.real.recipes import Recipe
-from nasbench_sim.real.training import DONE, seeded, train
+from nasbench_sim.real.training import DONE, is_memory, seeded, train
 from nasbench_sim.spaces.space import Codes, Keys, Space
 from nasbench_sim.tabular.rows import RowIndex
 
@@ -95,7 +96,7 @@ class RealOracle:
         check_shape(space, self.shape)
         self.noise, self.repeats, self.clock, self.processor_time = noise, repeats, clock, processor_time
         self._fidelities = tuple(sorted({int(one) for one in (fidelities or (recipe.epochs,))}))
-        self.ledger = Ledger(folder)
+        self.ledger, self._timed = Ledger(folder), Ledger(folder / "latencies")
         self._costs: dict[tuple[object, ...], float] = {}  # by name and key; each is worked out once
         self.trained = 0  # in this process; nothing depends on it
         self.about: dict[str, object] = {  # what all trainings of this oracle have in common
@@ -197,15 +198,17 @@ class RealOracle:
             {name: _mean([[one[which].get(name) for one in row] for row in found]) for name in ("error", "loss", "auc")}
             for which in ("validation", "test")
         )
-        costs = [name for name in ("mmacs", "latency") if name in self._objectives]
+        failed = np.isnan(validation["error"])
         columns: dict[str, Floats] = {
             "error": validation["error"],
             "loss": validation["loss"],
             "auc": 1.0 - validation["auc"],
             "parameters": np.array([row[0]["parameters"] for row in found], np.float64),
-            **{name: self.cost(name, request.codes, keys) for name in costs},
         }
-        failed = np.isnan(validation["error"])
+        for name in ("mmacs", "latency"):
+            if name in self._objectives:
+                columns[name] = np.full(n, np.nan)
+                columns[name][~failed] = self.cost(name, request.codes[~failed], keys[~failed])
         objectives = np.stack([columns[name] for name in self._objectives], axis=1).reshape(n, len(self._objectives))
         objectives[failed] = np.nan
         return Observations(
@@ -264,15 +267,21 @@ class RealOracle:
         return multiply_adds(net, *self.data.train.images.shape[1:]) / 1e6
 
     def _latency(self, code: Codes, key: list[int]) -> float:
-        about = {**self.about, "recipe": "", "figure": "latency", "key": key}
+        # Of this very device, whose kind is enough to say how a training ends.
+        about = {**self.about, "recipe": "", "figure": "latency", "key": key, "on": self.device.name}
 
         def make(_: Path) -> Mapping[str, Any]:
-            net = seeded(partial(network, self._space, code, self.shape), 0)
-            net = net.to(self.device.torch, memory_format=self.device.layout)
-            image = self._splits.test.batch(slice(0, 1))[0]
-            return {"about": about, "latency": 1000 * latency(net, image, self.device)}
+            try:
+                net = seeded(partial(network, self._space, code, self.shape), 0)
+                net = net.to(self.device.torch, memory_format=self.device.layout)
+                image = self._splits.test.batch(slice(0, 1))[0]
+                return {"about": about, "latency": 1000 * latency(net, image, self.device)}
+            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+                if not is_memory(error):
+                    raise
+                raise UserError("a network does not fit into memory to be timed: make it narrower (--width)") from error
 
-        return float(self.ledger.obtain(identity(about), make)["latency"])
+        return float(self._timed.obtain(identity(about), make)["latency"])
 
     def wall_seconds(self, request: Request, run: npt.NDArray[np.uint64] | int) -> Floats:
         """Seconds that the trainings behind each answer took here, ``float64[n]``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,25 @@ FOLDER = ".recorded"  # of the trainings, beside the table
 AS_BEFORE = "; or give --processes and --threads as before, which decide that"
 
 
-def recorded_before(recording: Recording, path: Path) -> tuple[Codes, Trainings, tuple[str, ...]]:
-    """What is to be recorded, which trainings of it are there already, and the devices that made them.
+@dataclass(frozen=True)
+class Before:
+    """What is to be recorded, and what of it is there.
+
+    Attributes:
+        codes: ``[n, d]``, in the order in which they are recorded.
+        trainings: those that are there.
+        devices: names of those that made them.
+        together: in groups of how many they were trained, increasing.
+    """
+
+    codes: Codes
+    trainings: Trainings
+    devices: tuple[str, ...]
+    together: tuple[int, ...]
+
+
+def recorded_before(recording: Recording, path: Path) -> Before:
+    """What is to be recorded, and which trainings of it are there already.
 
     They are those that are kept beside the table, in whatever groups they were trained, and those of the table itself.
     Configurations that the table has beyond those of the recording come last: nothing recorded is lost.
@@ -38,17 +56,20 @@ def recorded_before(recording: Recording, path: Path) -> tuple[Codes, Trainings,
     """
     codes = recording.codes()
     found: dict[tuple[int, int], Mapping[str, Any]] = {}
-    devices: list[str] = []
+    devices: dict[str, None] = {}
+    together: set[int] = set()
     if path.is_file():
         table = _checked(recording, path)
         own = RowIndex(recording.space.key(codes))
         codes = np.concatenate([codes, table.codes[own.rows(recording.space.key(table.codes)) < 0]])
         found |= _of_table(recording, table, codes)
-        devices += str(table.attributes["device"]).split(DEVICES)
-    for place, repeat, training, device in _kept(recording, path, codes):
+        devices |= dict.fromkeys(str(table.attributes["device"]).split(DEVICES))
+        together |= {int(one) for one in str(table.attributes.get("together", "")).split(",") if one}
+    for place, repeat, training, device, group in _kept(recording, path, codes):
         found[place, repeat] = training
-        devices.append(device)
-    return codes, found, tuple(dict.fromkeys(devices))
+        devices.setdefault(device)
+        together.add(group)
+    return Before(codes, found, tuple(devices), tuple(sorted(together)))
 
 
 def _checked(recording: Recording, path: Path) -> Table:
@@ -90,8 +111,8 @@ def _of_table(recording: Recording, table: Table, codes: Codes) -> dict[tuple[in
     return found
 
 
-def _kept(recording: Recording, path: Path, codes: Codes) -> Iterator[tuple[int, int, Mapping[str, Any], str]]:
-    """Place, repeat, training and device of what is kept beside the table."""
+def _kept(recording: Recording, path: Path, codes: Codes) -> Iterator[tuple[int, int, Mapping[str, Any], str, int]]:
+    """Place, repeat, training, device and size of the group of what is kept beside the table."""
     wanted = json.loads(json.dumps(_shared(recording.about(codes[:0], 0))))
     places, other = RowIndex(recording.space.key(codes)), None
     matched = False
@@ -104,7 +125,7 @@ def _kept(recording: Recording, path: Path, codes: Codes) -> Iterator[tuple[int,
         there = np.array(stored["about"]["codes"], recording.space.dtype)
         for place, training in zip(places.rows(recording.space.key(there)).tolist(), stored["trainings"], strict=True):
             if place >= 0:
-                yield place, stored["about"]["repeat"], training, stored["device"]
+                yield place, stored["about"]["repeat"], training, stored["device"], len(there)
     if other is not None and not matched and not path.is_file() and other["seconds"] != wanted["seconds"]:
         raise UserError(
             f"the trainings in {path.with_suffix(FOLDER)} have seconds of {other['seconds']} and not of "

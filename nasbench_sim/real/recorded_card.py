@@ -7,9 +7,23 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
+from nasbench_sim.errors import UserError
 from nasbench_sim.files import beside
 from nasbench_sim.oracle import Floats
 from nasbench_sim.tabular.table import Table
+
+MEASURED = "**These figures are measured.** Every network was trained for them."
+
+
+def check_card(table: Path) -> None:
+    """Whether a card of this kind or nothing lies where the card of a table is written.
+
+    Raises:
+        UserError: something else does.
+    """
+    path = table.with_suffix(".md")
+    if path.exists() and MEASURED not in path.read_text(encoding="utf-8", errors="replace"):
+        raise UserError(f"{path}, where the table's card is written, is no such card: give another --out, or rename it")
 
 
 def write_recorded_card(table: Table) -> Path:
@@ -38,7 +52,7 @@ def card(table: Table) -> str:
         "",
         f"`{table.path.name}`, fingerprint `{table.fingerprint}`",
         "",
-        "**These figures are measured.** Every network was trained for them.",
+        MEASURED,
         "",
         str(about["description"]),
         "",
@@ -53,7 +67,8 @@ def card(table: Table) -> str:
         f"- of validation and test error (means of {repeats.shape[1]} trainings): {_correlation(validation, test)}",
     ]
     if (np.isfinite(repeats).sum(axis=1) > 1).any():
-        noise = float(np.sqrt(np.nanmean(np.nanvar(repeats, axis=1, ddof=1))))
+        several = repeats[np.isfinite(repeats).sum(axis=1) > 1]
+        noise = float(np.sqrt(np.nanmean(np.nanvar(several, axis=1, ddof=1))))
         lines += [
             f"- of the first and the second training: {_correlation(repeats[:, 0], repeats[:, 1])}; trainings of one "
             f"configuration deviate by {100 * noise:.2f} points, configurations by {100 * np.nanstd(validation):.2f}",

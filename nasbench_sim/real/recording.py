@@ -26,8 +26,8 @@ from nasbench_sim.real.feeding import Splits, feed
 from nasbench_sim.real.ledger import Ledger, identity
 from nasbench_sim.real.networks import Shape, check, size
 from nasbench_sim.real.recipes import Recipe
-from nasbench_sim.real.recorded_before import DEVICES, FOLDER, Trainings, recorded_before
-from nasbench_sim.real.recorded_card import write_recorded_card
+from nasbench_sim.real.recorded_before import DEVICES, FOLDER, Before, recorded_before
+from nasbench_sim.real.recorded_card import check_card, write_recorded_card
 from nasbench_sim.real.side_by_side import train_side_by_side
 from nasbench_sim.real.training import DONE
 from nasbench_sim.spaces.space import Codes, Space
@@ -180,31 +180,34 @@ def record(
         raise UserError("a recording needs at least one repeat, one network at a time and one process")
     if processes > 1 and recording.device.kind == "cpu":
         recording = replace(recording, device=device("cpu", recording.device.mixed, threads=1))
+    check_card(path)
     if any(one > recording.recipe.epochs for one in recording.epochs):
         raise UserError(f"--at {max(recording.epochs)}: networks are trained for {recording.recipe.epochs} epochs only")
     if processes > 1:
         _in_processes(recording, path, seconds, processes, advance)
     else:
         _share(recording, path, seconds, (0, 1), advance)
-    codes, found, devices = recorded_before(recording, path)
-    whole = [place for place in range(len(codes)) if all((place, r) in found for r in range(recording.repeats))]
+    there = recorded_before(recording, path)
+    places, repeats = range(len(there.codes)), range(recording.repeats)
+    whole = [place for place in places if all((place, repeat) in there.trainings for repeat in repeats)]
     if not whole:
         raise UserError("nothing was recorded in time: give more --hours, or fewer networks --together")
-    return _written(recording, path, codes, whole, found, devices), len(codes) - len(whole)
+    return _written(recording, path, there, whole), len(places) - len(whole)
 
 
 def _share(
     recording: Recording, path: Path, seconds: float | None, part: tuple[int, int], advance: Callable[[int], None]
 ) -> None:
     """Train the groups of one process, every ``part[1]``-th from ``part[0]`` on, as far as they are not there yet."""
-    codes, before, _ = recorded_before(recording, path)
+    before = recorded_before(recording, path)
+    codes = before.codes
     ledger = Ledger(path.with_suffix(FOLDER))
     splits: Splits | None = None
     began, parent = time.monotonic(), os.getppid()
     for number, (repeat, rows) in enumerate(recording.groups(len(codes))):
         if number % part[1] != part[0]:
             continue
-        missing = codes[[place for place in rows if (place, repeat) not in before]]
+        missing = codes[[place for place in rows if (place, repeat) not in before.trainings]]
         if len(missing):
             late = seconds is not None and time.monotonic() - began >= seconds
             if late or os.getppid() != parent:  # whoever is left alone ends
@@ -299,9 +302,8 @@ def _trained(
     return {"about": about, "trainings": trainings, "device": recording.device.name}
 
 
-def _written(
-    recording: Recording, path: Path, codes: Codes, whole: Sequence[int], found: Trainings, devices: Sequence[str]
-) -> Table:
+def _written(recording: Recording, path: Path, there: Before, whole: Sequence[int]) -> Table:
+    codes, found = there.codes, there.trainings
     space, data, fidelities = recording.space, recording.data, recording.fidelities
     shape = (len(whole), len(fidelities), recording.repeats)
     validation, test, seconds = (np.full(shape, np.nan) for _ in range(3))
@@ -334,21 +336,22 @@ def _written(
         f"{name}/test": {"decimals": 6},
         f"{name}/train_seconds": {"decimals": 4},
     }
-    attributes = _attributes(recording, path, len(codes), failed, DEVICES.join(devices))
+    attributes = _attributes(recording, path, len(codes), failed, there)
     table = write_table(path, attributes, arrays, storage=storage, keys=space.key(codes))
     write_recorded_card(table)
     return table
 
 
-def _attributes(recording: Recording, path: Path, rows: int, failed: int, devices: str) -> dict[str, object]:
+def _attributes(recording: Recording, path: Path, rows: int, failed: int, there: Before) -> dict[str, object]:
+    devices = DEVICES.join(there.devices)
     space, data, recipe = recording.space, recording.data, recording.recipe
     width, cells = size(space, recording.shape)
     whole = space.size is not None and rows == space.size
     depth = "" if cells is None else f" and {cells} cell{'s' if cells > 1 else ''} per stage"
     part = "all of the space" if whole else "drawn uniformly"
     side_by_side = (
-        f"; {recording.together} at once, whose seconds are shared out by their multiply-adds"
-        if recording.together > 1
+        f"; {' or '.join(map(str, there.together))} at once, whose seconds are shared out by their multiply-adds"
+        if max(there.together, default=1) > 1
         else ""
     )
     check_text = "; figures of fewer epochs are of the same trainings on their way" if recording.fidelities[1:] else ""
@@ -374,5 +377,6 @@ def _attributes(recording: Recording, path: Path, rows: int, failed: int, device
         "split": f"{len(data.train)} train, {len(data.validation)} validate, {len(data.test)} test; {data.about}",
         "images": (len(data.train), len(data.validation), len(data.test)),
         "device": devices,
+        "together": ",".join(map(str, there.together)),
         "torch": str(torch.__version__),
     }

@@ -185,7 +185,8 @@ def indicator_curves(
                               textcoords="offset points", fontsize=8, color=GREY)  # fmt: skip
             if np.isfinite(lowest):
                 highest = best if np.isfinite(best) else max(float(np.nanmax(one.curve.centre)) for one in lines)
-                axes.set_ylim(lowest, highest + 0.1 * (highest - lowest))
+                if highest > lowest:
+                    axes.set_ylim(lowest, highest + 0.1 * (highest - lowest))
         for axes in table[len(panels) :]:
             axes.set_visible(False)
         for place in range(max(0, len(panels) - columns), len(panels)):

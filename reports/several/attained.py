@@ -43,7 +43,10 @@ def attained(study: Study) -> list[Section]:
             "of the second one’s runs that attain it less that of the first’s. Blue: more runs of the second; orange: "
             "more of the first; white: as many of both. The lower on the picture, the nearer to the true front."
         )
-        blocks.append(Gallery([_difference(study, task, pairs, *stairs[task.name]) for task in tasks], caption))
+        # Where one point dominates all others, the picture has no width.
+        stepped = [task for task in tasks if len(stairs[task.name][0]) > 1]
+        if stepped:
+            blocks.append(Gallery([_difference(study, task, pairs, *stairs[task.name]) for task in stepped], caption))
     blocks.append(_found(study, tasks))
     blocks.append(
         Text(

@@ -204,7 +204,8 @@ def log_rank(
         return Significance(name, np.nan, np.nan, n, clusters, "no run reaches the target")
     if not clustered:
         censored = [stats.CensoredData(u[h], right=u[~h]) for u, h in zip(used, hits, strict=True)]
-        found = stats.logrank(censored[1], censored[0])  # positive: more of the method reach it than expected
+        with np.errstate(invalid="ignore"):  # NaN where nothing is left to chance, as where all reach it at once
+            found = stats.logrank(censored[1], censored[0])  # positive: more of the method reach it than expected
         return _told(name, float(found.statistic), float(found.pvalue), n, None)
     contributions = _contributions(np.concatenate(used), np.concatenate(hits), np.repeat([0.0, 1.0], [*map(len, used)]))
     sums = np.bincount(np.unique(labels, return_inverse=True)[1], contributions)

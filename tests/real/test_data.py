@@ -132,10 +132,16 @@ WRONG = {
     "other": (lambda path: np.savez(path, a=1), "needs images and labels"),
     "labels": (lambda path: medmnist(path, train_labels=np.zeros((20, 14), np.uint8)), "one class an image"),
     "short": (lambda path: medmnist(path, train_labels=np.zeros(3, np.uint8)), "20 images and 3 labels"),
-    "shape": (lambda path: medmnist(path, val_images=np.zeros((6, 3, 3, 3), np.uint8)), "differ in shape"),
-    "unseen": (lambda path: medmnist(path, val_labels=np.full(6, 5, np.uint8)), "no training image shows class 5"),
-    "from one": (lambda path: own(path, labels=np.arange(20) % 2 + 1), "numbered from 1 to 2"),
-    "far": (lambda path: own(path, labels=np.where(np.arange(20) % 2, 1000, 0)), "numbered from 0 to 1000"),
+    "shape": (lambda path: medmnist(path, val_images=np.full((6, 3, 3, 3), 100, np.uint8)), "differ in shape"),
+    "unseen": (
+        lambda path: medmnist(path, val_labels=np.full(6, 5, np.uint8)),
+        "class 5 is in val and no training image",
+    ),
+    "from one": (lambda path: own(path, labels=np.arange(20) % 2 + 1), "numbered 1 to 2: number them 0 to 1"),
+    "far": (
+        lambda path: own(path, labels=np.where(np.arange(20) % 2, 1000, 0)),
+        "numbered 0 to 1000: number them 0",
+    ),
     "farther": (lambda path: own(path, labels=np.where(np.arange(20) % 2, 10**12, 0)), "not 0 to 1000000000000"),
     "unsigned": (lambda path: own(path, labels=np.full(20, 2**63 + 5, np.uint64)), "not 9223372036854775813"),
     "one class": (lambda path: own(path, labels=np.zeros(20, int)), "nothing to tell apart"),
@@ -186,11 +192,20 @@ def test_hidden_folders_are_no_classes_and_validation_has_several_names(tmp_path
     assert load(str(folders(tmp_path / "flat", "a", "b", ".git", count=10))).classes == 2
 
 
+def test_a_class_may_be_called_train_and_may_be_rare(tmp_path):
+    assert load(str(folders(tmp_path / "voc", "bicycle", "bus", "train"))).classes == 3
+    labels = np.arange(400) % 100  # four images each, of which a draw may leave none to train
+    own(tmp_path / "many.npz", images=np.ones((400, 8, 8)), labels=labels)
+    assert load(str(tmp_path / "many.npz")).classes == 100
+
+
 def test_a_class_of_one_split_alone_and_a_missing_test_are_told(tmp_path):
     with pytest.raises(UserError, match=r"c is a class that .*train has no folder of"):
         load(str(folders(tmp_path / "more", "train/a", "train/b", "test/a", "test/b", "test/c")))
     with pytest.raises(UserError, match="none called test"):
         load(str(folders(tmp_path / "untested", "train/a", "train/b", "val/a", "val/b")))
+    with pytest.raises(UserError, match="val and valid, which are one split"):
+        load(str(folders(tmp_path / "twice", "train/a", "train/b", "test/a", "test/b", "val/a", "valid/a")))
     with pytest.raises(UserError, match="no data set ''"):
         load("")
 

@@ -69,6 +69,9 @@ def test_further_objectives_are_of_the_networks_as_they_are_built(tmp_path):
     assert (latency > 0).all()
     again = small.oracle(tmp_path, objectives=("error", "mmacs", "latency"), width=4)
     same(again.evaluate(asked(again), 1), answers, columns=("objectives",))  # measured once, whoever asks
+    elsewhere = small.oracle(tmp_path, objectives=("error", "latency"), width=4)
+    elsewhere.device = replace(elsewhere.device, name="another")
+    assert (elsewhere.cost("latency", answers.codes) != latency).any()  # which has a latency of its own
     trained = again.cost("parameters", answers.codes)
     assert trained.tolist() == [one[0]["parameters"] for one in oracle.trainings(answers.codes, answers.keys, 1, 0)]
 

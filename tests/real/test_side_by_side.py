@@ -255,6 +255,7 @@ def test_other_groups_find_what_was_trained_before_there_was_a_table(tmp_path, m
     assert (len(table), left) == (6, 0)
     assert len(done) == 12
     assert all(done.count(code) == 2 for code in set(done))
+    assert "1 or 2 or 3 at once" in str(table.attributes["description"])
     with pytest.raises(UserError, match=r"whose seconds_of is .*--processes"):
         record(recording(tmp_path, processor_time=True), path)
 
@@ -354,7 +355,8 @@ def test_the_command_records_and_says_what_is_wrong(tmp_path, capsys):
     assert len(Table.open(tmp_path / "other.h5")) == 2
     measured = ["-o", str(tmp_path / "timed.h5"), "--device", "cpu"]
     foreign, folder = tmp_path / "notes.json", tmp_path / "folder.json"
-    foreign.write_text('["mine"]')
+    foreign.write_text('{"groups": {"admins": ["me"]}}')
+    (tmp_path / "notes.md").write_text("# Mine")
     folder.mkdir()
     for wrong, message in (
         (["record", "imagenet", *options], "no networks to train"),
@@ -376,6 +378,7 @@ def test_the_command_records_and_says_what_is_wrong(tmp_path, capsys):
         (["supernet", "nasbench201", "-o", ""], "ends in .json"),
         (["prestudy", "-o", str(out)], "ends in .json"),
         (["prestudy", "-o", str(foreign)], "did not write"),
+        (["record", "nasbench201", *options[:2], "-o", str(tmp_path / "notes.h5"), *options[4:]], "no such card"),
         (["prestudy", "-o", str(folder)], "no file"),
         (["prestudy", "-o", str(out.with_name("c.json")), "--networks", "100000000000"], "at most 100,000"),
         (["measure", "nasbench201", *measured, "--sample", "3"], "at least 20"),

@@ -159,6 +159,36 @@ def test_several_objectives_are_held_against_the_front_of_all_runs(suite, task, 
         assert text in page
 
 
+@pytest.mark.parametrize("options", [("--budget", 1), ("--budget", 3, "--learning-rate", 999999)])
+def test_a_front_of_one_point_has_a_page(options, tmp_path, capsys, recwarn):
+    small.write(tmp_path / "bars.npz")
+    training = ("--real", "--data", tmp_path / "bars.npz", "--epochs", 1, "--width", 4, "--workers", 1)
+    given = ("latency", "--out", tmp_path / "out", "--seeds", 2, *options, *training)
+    assert run.main([str(one) for one in given]) == 0
+    assert capsys.readouterr().err == ""
+    assert not [one for one in recwarn if "nasbench" in str(one.filename) or "main" in str(one.filename)]
+    assert "TRAINED HERE" in (tmp_path / "out/report.html").read_text()
+
+
+def test_super_nets_and_unknown_objectives_are_no_part_of_several_objectives(tmp_path, capsys):
+    suite = SUITE.replace(
+        '("nasbench201/cifar10", "nasbench201/cifar100@repeat")',
+        '("nasbench201/cifar10/pixel3", "nasbench201/cifar10/train_seconds")',
+    ).replace("evaluations=4", 'evaluations=2, metric="hypervolume"')
+    sharing = suite.replace("LocalSearch, 2", "WeightSharing, 2").replace(
+        "strategies.local_search import LocalSearch", "strategies.weight_sharing import WeightSharing"
+    )
+    small.write(tmp_path / "bars.npz")
+    options = ("--real", "--data", tmp_path / "bars.npz", "--width", 4, "--epochs", 1, "--workers", 1, "--seeds", 1)
+    for text, expected in ((sharing, 2), (suite, 0)):
+        (tmp_path / "tiny_live.py").write_text(text)
+        given = (tmp_path / "tiny_live.py", "--out", tmp_path / "out", *options)
+        assert run.main([str(one) for one in given]) == expected
+    shown = capsys.readouterr()
+    assert "proxy is of the error alone" in shown.err
+    assert "left out, since nothing here can train them: nasbench201/cifar10/train_seconds" in shown.out
+
+
 def test_tasks_without_networks_are_left_out(tmp_path, capsys):
     suite = SUITE.replace('"nasbench201/cifar100@repeat"', '"nasbench301", "hpolib/protein_structure"')
     (tmp_path / "tiny_live.py").write_text(suite)
@@ -168,15 +198,16 @@ def test_tasks_without_networks_are_left_out(tmp_path, capsys):
     assert run.main([str(one) for one in whole]) == 0
     manifest = json.loads((tmp_path / "out/suite.json").read_text())
     assert [one["name"] for one in manifest["tasks"]] == ["nasbench201/bars", "darts/bars"]
-    assert "no networks to train: hpolib/protein_structure" in (tmp_path / "out/report.html").read_text()
+    assert "nothing here can train them: hpolib/protein_structure" in (tmp_path / "out/report.html").read_text()
     assert "left out" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("bo_vs_rs",), "which has no networks to train: run it without --real"),
+        (("bo_vs_rs",), "which nothing here can train: run it without --real"),
         (("latency", "--set", "limit=parameters=500000"), "--set limit=... is about what tables answer"),
+        (("ws_vs_rs", "--set", "speed=2"), "--set speed=... is about what tables answer"),
         (("ls_pon", "--set", "noise=repeat"), "--set noise=... is about what tables answer"),
     ],
 )

@@ -53,7 +53,7 @@ def number(text: str, option: str, most: float = 1e6) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value <= most:
-        raise UserError(f"{option} {text}: it must be a number above 0 and at most {most:,g}, such as 2 or 0.5")
+        raise UserError(f"{option} {text}: it must be a number above 0 and at most {most:,.0f}, such as 2 or 0.5")
     return value
 
 
@@ -76,16 +76,16 @@ def output(path: Path, ending: str) -> Path:
 
 
 def json_output(path: Path, field: str) -> Path:
-    """As ``output``, of JSON: a file there must hold that field, so that nothing but an earlier result is replaced.
+    """As ``output``, of JSON: a file there must be an earlier result, which holds that field among others.
 
     Raises:
-        UserError: it does not.
+        UserError: it is not.
     """
     if output(path, ".json").exists():
         try:
-            ours = field in json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, TypeError, RecursionError):
-            ours = False
-        if not ours:
+            told = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            told = None
+        if not (isinstance(told, dict) and {field, "fingerprint", "recipe", "device"} <= told.keys()):
             raise UserError(f"-o {path}: there is a file that this command did not write; give another, or delete it")
     return path
