@@ -255,7 +255,7 @@ def test_other_groups_find_what_was_trained_before_there_was_a_table(tmp_path, m
     assert (len(table), left) == (6, 0)
     assert len(done) == 12
     assert all(done.count(code) == 2 for code in set(done))
-    assert "1 or 2 or 3 at once" in str(table.attributes["description"])
+    assert "1 or 4 or 5 at once" in str(table.attributes["description"])
     with pytest.raises(UserError, match=r"whose seconds_of is .*--processes"):
         record(recording(tmp_path, processor_time=True), path)
 
