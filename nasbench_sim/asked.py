@@ -68,8 +68,12 @@ def output(path: Path, ending: str) -> Path:
     Raises:
         UserError: it does not.
     """
+    from nasbench_sim.tabular.schema import possible_name
+
     if path.suffix != ending:
         raise UserError(f"-o {path}: it must be a file whose name ends in {ending}, such as mine{ending}")
+    if ending == ".h5" and not possible_name(path.stem):
+        raise UserError(f"-o {path}: a table is found by its name, of letters, digits, . _ -, such as mine.h5")
     if path.exists() and not path.is_file():
         raise UserError(f"-o {path}: there is something that is no file, and it is left alone; give another")
     return path

@@ -43,7 +43,12 @@ def is_judged(trace: Trace) -> bool:
 
 
 def hypervolume(trace: Trace, at: npt.ArrayLike) -> Floats:
-    """Of the archive at those simulated seconds, ``float64`` of their shape; NaN before the first evaluation."""
+    """Of the archive at those simulated seconds, ``float64`` of their shape; NaN before the first evaluation.
+
+    A run none of whose evaluations succeeded has an archive of nothing: 0.
+    """
+    if not len(trace.seconds):
+        return np.zeros(np.shape(at))
     row = np.searchsorted(trace.seconds, np.asarray(at, np.float64), side="right") - 1
     return np.asarray(np.append(trace.about[HELD], np.nan)[row])
 

@@ -127,7 +127,7 @@ def read(folder: Path) -> Results:
             if name not in known:
                 raise UserError(f"{folder / 'suite.json'} compares the strategy {name!r}, which it does not run")
     runs = _runs(folder, manifest, listed, {(task, s.name) for task in names for s in strategies})
-    true = fronts(folder, names)
+    true = fronts(folder, {task.name: task.provenance.get("fingerprint", "") for task in tasks})
     if manifest.get("metric") == "hypervolume":
         runs = {group: tuple(judged(trace, true.get(group[0])) for trace in traces) for group, traces in runs.items()}
     return Results(

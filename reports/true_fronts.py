@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from nasbench_sim.errors import UserError
 from reports.statistics import Floats
 
 LATENCY = "latency_"
+FOUND = "found"  # the kind of a front that the runs of the page found together
 # Of the devices whose latency NAS-Bench-201 has been measured on, by how their names begin.
 DEVICES = {
     "1080ti": "GPU", "2080ti": "GPU", "titan": "GPU", "gold": "CPU", "silver": "CPU", "pixel": "phone",
@@ -78,21 +79,29 @@ class Front:
         return next((kind for name in names for start, kind in DEVICES.items() if name.startswith(start)), "")
 
 
-def fronts(folder: Path, tasks: Sequence[str]) -> dict[str, Front]:
+def fronts(folder: Path, tasks: Mapping[str, str]) -> dict[str, Front]:
     """By task, of those that have one in ``folder/evidence``.
 
+    Args:
+        folder: output folder of a suite.
+        tasks: by name the fingerprint of what answers.
+
     Raises:
-        UserError: a file is damaged.
+        UserError: a file is damaged, or holds what earlier runs on something else have found.
     """
     found = {}
-    for task in tasks:
+    for task, fingerprint in tasks.items():
         path = folder / "evidence" / f"front-{task.replace('/', '-')}.json"
         if not path.is_file():
             continue
         try:
-            found[task] = _front(task, json.loads(path.read_text(encoding="utf-8")))
+            told = json.loads(path.read_text(encoding="utf-8"))
+            found[task] = _front(task, told)
+            other = found[task].kind == FOUND and told["fingerprint"] != fingerprint
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path} is damaged: delete it and run the suite again, its runs are kept") from error
+        if other:
+            raise UserError(f"{path} is the front of earlier runs, of other networks: run the suite again")
     return found
 
 

@@ -69,6 +69,8 @@ def _task(name: str, tables: Path | None, data: str, trainings: str, device: str
     recorded = task_by_name(f"table:{table}", tables=tables, noise="repeat")
     assert isinstance(recorded.oracle, TabularOracle)
     _recipe(recorded.oracle)
+    if np.isnan(recorded.oracle.mean_error(recorded.oracle.sources["train"].fidelities[-1])).all():
+        raise UserError(f"every training of {recorded.oracle.table.path} failed: there is nothing to simulate")
     if kind == "table":
         return Task(name, Unseen(recorded.oracle))
     from nasbench_sim.real.needs import check_torch

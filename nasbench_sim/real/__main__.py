@@ -102,7 +102,8 @@ def _measure(options: argparse.Namespace) -> int:
 
     output(options.out, ".h5")
     space = named_space(options.space)
-    widths = tuple(positive(one, "--widths") for one in listed(options.widths)) or published_widths(space)
+    widths = tuple(dict.fromkeys(positive(one, "--widths") for one in listed(options.widths)))
+    widths = widths or published_widths(space)
     sample = None if options.sample == "all" else positive(options.sample, "--sample")
     there = device(options.device)
     count = (space.size or 0) if sample is None else min(sample, space.size or 0)

@@ -7,6 +7,7 @@ own gives up a fifth of its training images, the same ones every time.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -204,8 +205,8 @@ def folder(path: Path) -> Data:
     Raises:
         UserError: no classes, one that a split lacks images of, an unreadable image, or Pillow is missing.
     """
-    inside = _folders(path)
-    found = {part: [name for name in names if name in inside] for part, names in PARTS.items()}
+    inside = sorted(_folders(path))
+    found = {part: [name for name in inside if name.lower() in names] for part, names in PARTS.items()}
     twice = next((names for names in found.values() if len(names) > 1), [])
     parts = {part: names[0] for part, names in found.items() if names}
     if "train" not in parts or (len(parts) == 1 and len(inside) > 1):  # train is the name of a class, too
@@ -215,11 +216,14 @@ def folder(path: Path) -> Data:
         raise UserError(f"{path} has a folder train and none called test: it needs both, or neither")
     if twice:
         raise UserError(f"{path} has folders {' and '.join(twice)}, which are one split: leave one of them")
-    classes = _classes(path / "train")
+    others = sorted(set(inside) - set(parts.values()))
+    if others:
+        raise UserError(f"{path / others[0]} is neither train, val nor test, which lie beside it: move it elsewhere")
+    classes = _classes(path / parts["train"])
     for name in parts.values():
         more = sorted(_folders(path / name) - set(classes))
         if more:
-            raise UserError(f"{path / name / more[0]} is a class that {path / 'train'} has no folder of")
+            raise UserError(f"{path / name / more[0]} is a class that {path / parts['train']} has no folder of")
     read = {part: _files(path / name, classes) for part, name in parts.items()}
     loaded = _loaded([file for files, _ in read.values() for file in files])
     ends = np.cumsum([len(files) for files, _ in read.values()])[:-1]
@@ -271,16 +275,20 @@ def _loaded(files: list[Path]) -> npt.NDArray[Any]:
     images = []
     for file in files:
         try:
-            with opened(file) as image:
+            with warnings.catch_warnings(action="ignore"), opened(file) as image:
                 images.append(_plain(image))
         except Exception as error:  # Pillow raises many
             if isinstance(error, OSError) and error.errno is not None:
                 raise UserError(f"cannot read {file}: {error.strerror}") from error
-            raise UserError(f"{file} is no image that can be read: remove it, or convert it to PNG") from error
+            how = type(error).__name__
+            raise UserError(f"{file} is no image that can be read ({how}): remove it, or convert it to PNG") from error
     modes = {image.mode for image in images}
     if "F" in modes and len(modes) > 1:
         odd = files[next(place for place, image in enumerate(images) if image.mode != "F")]
         raise UserError(f"{odd} has 8 bits a value and other images have more: convert them to one depth")
+    for file, plain in zip(files, images, strict=True):
+        if plain.mode == "F" and not np.abs(np.asarray(plain)).max() <= LARGEST:
+            raise UserError(f"{file} holds a value that is no number, or beyond {LARGEST:g}: mend it, or remove it")
     grey = "RGB" not in modes
     if len({image.size for image in images}) > 1:
         images = [image.resize((SIDE, SIDE), Resampling.BILINEAR) for image in images]

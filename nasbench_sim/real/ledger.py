@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +60,8 @@ class Ledger:
             with _locked(path.with_suffix(".lock")) as lock:
                 found = self.get(identity)  # another process may have made it meanwhile
                 if found is None:
+                    if path.is_file():
+                        print(f"{path} is damaged, or of an earlier version; it is made again", file=sys.stderr)
                     checkpoint = path.with_suffix(".checkpoint")
                     made = {"format": FORMAT, "identity": identity, **make(checkpoint)}
                     found = dict(json.loads(json.dumps(made)))  # as whoever reads the file has it
@@ -68,7 +71,8 @@ class Ledger:
                 lock.unlink(missing_ok=True)  # whoever still waits for it finds the training
         except OSError as error:
             raise UserError(
-                f"cannot store trainings in {self.folder}: {error.strerror}; finished ones are kept, start again"
+                f"cannot store trainings in {self.folder}: {error.strerror} ({error.filename or path.name}); "
+                "finished ones are kept, mend that and start again"
             ) from error
         self._known[identity] = found
         return found

@@ -62,7 +62,11 @@ def measure_space(
         UserError: a space that cannot be listed, too small a sample, a batch that does not fit into memory, or a file
             at ``path`` that is no such table of this space.
     """
-    _check_replaced(space, path)
+    same = {
+        "device": device.name, "batch_size": batch, "widths": tuple(widths), "side": side, "channels": inputs,
+        "classes": classes, "cells": cells or 0,
+    }  # fmt: skip
+    _check_replaced(space, path, same)
     every = getattr(space, "enumerate", None)
     if every is None:
         work(space, np.empty((0, space.dimension), space.dtype), widths[0])
@@ -89,24 +93,26 @@ def measure_space(
                 seconds[:, column] = model(work(space, codes, width))
                 fits.append(model)
             seconds[rows, column] = measured
-    attributes = _attributes(space, device, path, widths, batch, side, inputs, classes, count, repeats, spreads, fits)
+    attributes = same | _attributes(space, device, path, batch, side, inputs, classes, count, repeats, spreads, fits)
     arrays = {"codes": codes, "forward_seconds": forward, "backward_seconds": backward}
     microseconds = {"decimals": 6}
     storage = {"forward_seconds": microseconds, "backward_seconds": microseconds}
     return write_table(path, attributes, arrays, storage=storage, keys=space.key(codes))
 
 
-def _check_replaced(space: Space, path: Path) -> None:
-    """Whether nothing is lost where the table is written."""
+def _check_replaced(space: Space, path: Path, measured: Mapping[str, object]) -> None:
+    """Whether nothing is lost where the table is written: an earlier one has the same ``measured`` attributes."""
     if not path.exists():
         return
     try:
         about = Table.open(path).attributes
-        ours = (about.get("created_by"), about.get("space")) == (CREATED_BY, space.name)
     except UserError:
-        ours = False
-    if not ours:
+        about = {}
+    if (about.get("created_by"), about.get("space")) != (CREATED_BY, space.name):
         raise UserError(f"{path} is no timing table of {space.name} that this command wrote: give another --out")
+    for name, value in measured.items():
+        if name in about and np.asarray(about[name]).tolist() != np.asarray(value).tolist():
+            raise UserError(f"{path} was measured with {name} {about[name]} and not {value}: give another --out")
 
 
 def _measured(
@@ -127,6 +133,10 @@ def _measured(
             labels = torch.randint(shape.classes, (batch,), generator=generator).to(device.torch)
             images = images.to(device.torch).contiguous(memory_format=device.layout)
             forward, backward = measure(net, images, labels, device)
+        except ValueError as error:  # of normalisation, for which one value a channel is none to learn from
+            raise UserError(
+                f"a batch of {batch} image(s) of {side} x {side} shrinks to one value a channel: use a larger --batch"
+            ) from error
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not is_memory(error):
                 raise
@@ -138,14 +148,19 @@ def _measured(
 
 
 def _attributes(
-    space: Space, device: Device, path: Path, widths: Sequence[int], batch: int, side: int, inputs: int, classes: int,
-    count: int, repeats: int, spreads: Sequence[float], fits: Sequence[Fit],
+    space: Space, device: Device, path: Path, batch: int, side: int, inputs: int, classes: int, count: int,
+     repeats: int, spreads: Sequence[float], fits: Sequence[Fit],
 ) -> dict[str, object]:  # fmt: skip
     precision = "16 bits" if device.mixed else "32 bits"
     told = (
         f"{count} configurations measured: one batch of {batch} images of {side} x {side} in {inputs} channels and "
-        f"{classes} classes, {precision}, median of {repeats} rounds, each after warm-up; the spread between rounds is "
-        f"{np.median(spreads):.1%} in the median and {np.quantile(spreads, 0.95):.1%} at the 95% quantile."
+        f"{classes} classes, {precision}, after warm-up"
+        + (
+            f", median of {repeats} rounds; the spread between rounds is {np.median(spreads):.1%} in the median and "
+            f"{np.quantile(spreads, 0.95):.1%} at the 95% quantile."
+            if repeats > 1
+            else ", once, so that the spread is not known."
+        )
     )
     attributes: dict[str, object] = {
         "content": "timing",
@@ -156,11 +171,8 @@ def _attributes(
         "licence": "CC0-1.0",
         "source": f"measured by {CREATED_BY}",
         "created_by": CREATED_BY,
-        "device": device.name,
-        "batch_size": batch,
-        "widths": tuple(widths),
         "measured": count,
-        "spread": float(np.median(spreads)),
+        **({"spread": float(np.median(spreads))} if repeats > 1 else {}),
         "torch": version("torch"),
     }
     if fits:

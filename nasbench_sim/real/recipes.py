@@ -46,7 +46,7 @@ class Recipe:
             if value < least:
                 raise UserError(f"a recipe needs {what} of at least {least}, not {value}")
         if not 0 < self.learning_rate < 1e6:
-            raise UserError(f"a learning rate of {self.learning_rate} trains nothing: it must be above 0")
+            raise UserError(f"learning rate {self.learning_rate:g}: it must be above 0 and below 1,000,000")
         if not 0 <= self.average < 1:
             raise UserError(f"a moving average that decays by {self.average} a step is none: it must be in [0, 1)")
         for what, text, known in (("optimiser", self.optimiser, OPTIMISERS), ("schedule", self.schedule, SCHEDULES)):

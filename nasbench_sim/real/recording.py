@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +30,7 @@ from nasbench_sim.real.recorded_card import check_card, write_recorded_card
 from nasbench_sim.real.side_by_side import train_side_by_side
 from nasbench_sim.real.training import DONE
 from nasbench_sim.spaces.space import Codes, Space
+from nasbench_sim.tabular.schema import possible_name
 from nasbench_sim.tabular.table import Table, write_table
 
 PROCESSOR = "one thread of the processor"
@@ -174,8 +174,8 @@ def record(
             has more trainings of each configuration.
     """
     check(recording.space, recording.shape)
-    if not re.fullmatch(r"[A-Za-z0-9._-]+", recording.data.name):
-        raise UserError(f"a table cannot hold data called {recording.data.name!r}: rename it to letters, digits, . _ -")
+    if not possible_name(recording.data.name):
+        raise UserError(f"a table cannot hold data called {recording.data.name!r}: rename them, such as to mydata")
     if min(recording.repeats, recording.together, processes) < 1:
         raise UserError("a recording needs at least one repeat, one network at a time and one process")
     if processes > 1 and recording.device.kind == "cpu":

@@ -207,6 +207,11 @@ def _timing(found: Mapping[str, Attribute], arrays: Mapping[str, ArrayInfo], n: 
             yield f"array {name} is not part of a timing table"
 
 
+def possible_name(text: str) -> bool:
+    """Whether a table can have a data set of that name, or be found by it."""
+    return bool(_NAME.fullmatch(text)) and text not in ("codes", "objectives")
+
+
 def _benchmark(found: Mapping[str, Attribute], arrays: Mapping[str, ArrayInfo], n: int) -> Iterator[str]:
     if not _increasing(found["fidelities"]):
         yield f"fidelities {found['fidelities']} are not positive and increasing"
@@ -215,7 +220,7 @@ def _benchmark(found: Mapping[str, Attribute], arrays: Mapping[str, ArrayInfo], 
     if signal not in SIGNALS:
         yield f"search_signal {signal!r} is unknown: one of {', '.join(SIGNALS)}"
     for data_set in data_sets:
-        if not _NAME.fullmatch(data_set) or data_set in ("codes", "objectives"):
+        if not possible_name(data_set):
             yield f"data set {data_set!r} is not a possible name"
         if data_sets.count(data_set) > 1:
             yield f"data set {data_set!r} is there twice"

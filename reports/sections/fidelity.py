@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import kendalltau
+from scipy.stats import kendalltau, rankdata
 
 from nasbench_sim.trace import Trace
 from reports import wording
@@ -16,6 +16,7 @@ from reports.figures import Row, forest
 from reports.results import Results, Task
 from reports.statistics import Floats, TwoSamples, mean, two_samples
 
+TOLD = {True: "agrees", False: "DIFFERS", None: "untold"}
 DRAWS = 1000  # of seeds, with replacement, behind an interval
 
 
@@ -40,9 +41,20 @@ class Agreement:
     ratio: tuple[float, float, float]
 
     @property
-    def agrees(self) -> bool:
-        """Whether the 95% interval of the difference in regret holds zero."""
-        return bool(self.regret.interval_low <= 0 <= self.regret.interval_high)
+    def agrees(self) -> bool | None:
+        """Whether the 95% interval of the difference in regret holds zero; None where too few runs leave no interval.
+
+        Runs that all end alike have no spread and need no interval.
+        """
+        if np.isfinite(self.regret.interval_low):
+            return bool(self.regret.interval_low <= 0 <= self.regret.interval_high)
+        several = min(len(self.table), len(self.trained)) > 1
+        return True if several and np.ptp(np.concatenate([self.table, self.trained])) == 0 else None
+
+    @property
+    def means(self) -> tuple[float, float]:
+        """Mean test regret on the table and by training; NaN where no run has one."""
+        return _mean(self.table), _mean(self.trained)
 
 
 def fidelity(results: Results) -> tuple[list[Section], dict[str, Any]]:
@@ -76,12 +88,12 @@ def fidelity_terminal(more: Mapping[str, Any]) -> str:
         )
         width = max(map(len, found["strategies"]))
         lines += [
-            f"  {name:{width}}  {'agrees' if one['agrees'] else 'DIFFERS':7}  {100 * one['difference']:+6.2f}  "
-            f"[{100 * one['low']:+6.2f}, {100 * one['high']:+6.2f}]  clock {one['clock_ratio']:.2f}  "
+            f"  {name:{width}}  {TOLD[one['agrees']]:7}  {wording.points(one['difference']):>6}  "
+            f"[{wording.points(one['low']):>6}, {wording.points(one['high']):>6}]  clock {one['clock_ratio']:.2f}  "
             f"[{one['clock_ratio_low']:.2f}, {one['clock_ratio_high']:.2f}]"
             for name, one in found["strategies"].items()
         ]
-    return "\n".join(lines)
+    return "\n".join(lines).replace("−", "-").replace("–", "-")
 
 
 def _agreements(results: Results, table: Task, trained: Task) -> list[Agreement]:
@@ -122,12 +134,19 @@ def _order(found: Sequence[Agreement]) -> tuple[float, float, float]:
         return np.nan, np.nan, np.nan
 
     def tau(values: Floats) -> float:
-        return float(kendalltau(*np.nanmean(values, axis=2)).statistic)
+        means = [[_mean(row) for row in side] for side in values]
+        return float(kendalltau(*means, nan_policy="omit").statistic)
 
     drawn = np.random.default_rng(0)
     taus = [tau(sides[:, :, drawn.integers(0, n, n)]) for _ in range(DRAWS)]
-    low, high = np.nanquantile(taus, (0.025, 0.975))
+    there = [one for one in taus if np.isfinite(one)]
+    low, high = np.quantile(there, (0.025, 0.975)) if there else (np.nan, np.nan)
     return tau(sides), float(low), float(high)
+
+
+def _mean(values: Floats) -> float:
+    there = values[np.isfinite(values)]
+    return float(there.mean()) if len(there) else np.nan
 
 
 def _flattered(results: Results, table: Task) -> list[tuple[int, float]]:
@@ -145,13 +164,10 @@ def _flattered(results: Results, table: Task) -> list[tuple[int, float]]:
 def _blocks(
     name: str, agreements: Sequence[Agreement], order: tuple[float, float, float], flattered: list[tuple[int, float]]
 ) -> list[Block]:
-    agree = sum(one.agrees for one in agreements)
-    sides = (
-        [float(np.nanmean(one.table)) for one in agreements],
-        [float(np.nanmean(one.trained)) for one in agreements],
-    )
-    orders = [" < ".join(agreements[place].strategy for place in np.argsort(side, kind="stable")) for side in sides]
-    same = "the same order" if orders[0] == orders[1] else "another order"
+    agree, untold = (sum(one.agrees is verdict for one in agreements) for verdict in (True, None))
+    ranks = [rankdata([one.means[side] for one in agreements], nan_policy="omit") for side in (0, 1)]
+    orders = [_ordered([one.strategy for one in agreements], side) for side in ranks]
+    same = "the same order" if np.array_equal(ranks[0], ranks[1], equal_nan=True) else "another order"
     title, figure = "Test regret on the table minus that of training", f"fidelity-{name}"
     rows = [
         Row(one.strategy, 100 * found.difference, 100 * found.interval_low, 100 * found.interval_high, None)
@@ -164,8 +180,10 @@ def _blocks(
         Text(
             f"{agree} of {len(agreements)} strategies end with the same test regret on the table as by training, as "
             "far as can be told: the 95% interval of the difference holds zero, as it does where a simulation is "
-            f"right. Mean regret orders them {orders[0]} on the table and {orders[1]} by training: {same}, Kendall's "
-            f"tau {order[0]:.2f}"
+            "right, or all runs end alike"
+            + (f". Of {untold} nothing can be told, for want of runs or of spread between them" if untold else "")
+            + f". Mean regret orders them {orders[0]} on the table and {orders[1]} by training: {same}, Kendall's tau "
+            + (f"{order[0]:.2f}" if np.isfinite(order[0]) else "not defined")
             + (f" ({order[1]:.2f} to {order[2]:.2f} if seeds are drawn anew, 95%)." if np.isfinite(order[1]) else "."),
             "lead",
         ),
@@ -179,11 +197,10 @@ def _blocks(
             [
                 [
                     one.strategy,
-                    f"{100 * np.nanmean(one.table):.2f}",
-                    f"{100 * np.nanmean(one.trained):.2f}",
+                    *(wording.points(value, sign=False) for value in one.means),
                     Cell(
-                        f"{100 * one.regret.difference:+.2f}",
-                        f"[{100 * one.regret.interval_low:+.2f}, {100 * one.regret.interval_high:+.2f}]",
+                        wording.points(one.regret.difference),
+                        wording.interval(one.regret.interval_low, one.regret.interval_high),
                     ),
                     f"{one.seconds[0]:.3g}",
                     f"{one.seconds[1]:.3g}",
@@ -196,6 +213,15 @@ def _blocks(
     ]
 
 
+def _ordered(names: Sequence[str], ranks: Floats) -> str:
+    """Names by their ranks, such as "RS < LS = REA"; those without a rank are left out."""
+    groups: dict[float, list[str]] = {}
+    for place in np.argsort(ranks, kind="stable"):
+        if np.isfinite(ranks[place]):
+            groups.setdefault(float(ranks[place]), []).append(names[place])
+    return " < ".join(" = ".join(group) for group in groups.values())
+
+
 def _yardsticks(flattered: Sequence[tuple[int, float]]) -> list[Block]:
     """What the mean over all recorded trainings would have made of the runs on the table."""
     if not flattered:
@@ -206,8 +232,9 @@ def _yardsticks(flattered: Sequence[tuple[int, float]]) -> list[Block]:
     return [
         Text(
             "Judged by the mean of all recorded trainings, the one that it saw included, a run on the table would look "
-            f"{100 * found.mean:.2f} points better than by those that it did not see (95% interval {100 * low:.2f} to "
-            f"{100 * high:.2f}, {wording.count(len(values), 'run')}): its choice and that yardstick share their luck."
+            f"{wording.points(found.mean, sign=False)} points better than by those that it did not see (95% interval "
+            f"{wording.interval(low, high)}, {wording.count(len(values), 'run')}): its choice and that yardstick share "
+            "their luck."
         )
     ]
 

@@ -105,9 +105,14 @@ TESTS = (
 
 def _order(study: Study, task: Task, found: Ranks, order: np.ndarray) -> str:
     names = [strategy.name for strategy in study.results.strategies]
-    text = f"{task.label}: {', then '.join(names[int(one)] for one in order)}"
-    same = float((np.argsort(found.drawn, axis=1, kind="stable") == order).all(axis=1).mean())
-    return f"{text} (the same order in {wording.number(100 * same, 0)}% of redrawn sets of seeds)."
+    alike: dict[float, list[str]] = {}
+    for place in order:
+        alike.setdefault(float(found.rank[place]), []).append(names[int(place)])
+    if len(alike) == 1:
+        return f"{task.label}: {wording.listing(names)} end alike."
+    text = ", then ".join(wording.listing(group) + " alike" * (len(group) > 1) for group in alike.values())
+    same = float((found.drawn == found.rank).all(axis=1).mean())
+    return f"{task.label}: {text} (the same order in {wording.number(100 * same, 0)}% of redrawn sets of seeds)."
 
 
 def _with_interval(values: Floats, groups: Any, digits: int) -> Cell:

@@ -186,10 +186,22 @@ def folders(path, *names, count=6):
 
 
 def test_hidden_folders_are_no_classes_and_validation_has_several_names(tmp_path):
-    names = ("train/a", "train/b", "valid/a", "valid/b", "test/a", "test/b", "train/.ipynb_checkpoints", ".git/x")
+    names = ("train/a", "train/b", "Valid/a", "Valid/b", "test/a", "test/b", "train/.ipynb_checkpoints", ".git/x")
     found = load(str(folders(tmp_path / "split", *names)))
     assert (found.classes, len(found.train), len(found.validation), len(found.test)) == (2, 12, 12, 12)
     assert load(str(folders(tmp_path / "flat", "a", "b", ".git", count=10))).classes == 2
+
+
+def test_a_pixel_that_is_no_number_is_told_with_its_file(tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="Pillow reads images")
+    for name in ("a", "b"):
+        (tmp_path / "x" / name).mkdir(parents=True)
+        for place in range(6):
+            pixels = np.ones((8, 8), np.float32)
+            pixels[0, 0] = np.nan if (name, place) == ("b", 3) else 0
+            image.fromarray(pixels).save(tmp_path / "x" / name / f"{place}.tiff")
+    with pytest.raises(UserError, match=r"3\.tiff holds a value that is no number"):
+        load(str(tmp_path / "x"))
 
 
 def test_a_class_may_be_called_train_and_may_be_rare(tmp_path):
@@ -202,6 +214,8 @@ def test_a_class_may_be_called_train_and_may_be_rare(tmp_path):
 def test_a_class_of_one_split_alone_and_a_missing_test_are_told(tmp_path):
     with pytest.raises(UserError, match=r"c is a class that .*train has no folder of"):
         load(str(folders(tmp_path / "more", "train/a", "train/b", "test/a", "test/b", "test/c")))
+    with pytest.raises(UserError, match="extra is neither train, val nor test"):
+        load(str(folders(tmp_path / "extra", "train/a", "train/b", "test/a", "test/b", "extra/a")))
     with pytest.raises(UserError, match="none called test"):
         load(str(folders(tmp_path / "untested", "train/a", "train/b", "val/a", "val/b")))
     with pytest.raises(UserError, match="val and valid, which are one split"):

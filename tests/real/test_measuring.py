@@ -108,6 +108,11 @@ def test_a_fitted_table_holds_the_space_and_says_how_good_it_is(tmp_path, quick)
     before = table.fingerprint
     again = measure_space(space, CPU, path, widths=(4,), cells=1, batch=2, side=8, sample=25)
     assert len(quick) == 75  # measured once
+    with pytest.raises(UserError, match="was measured with batch_size 2 and not 3"):
+        measure_space(space, CPU, path, widths=(4,), cells=1, batch=3, side=8, sample=25)
+    once = measure_space(space, CPU, tmp_path / "once.h5", widths=(4,), cells=1, batch=2, side=8, sample=25, repeats=1)
+    assert "spread" not in once.attributes
+    assert "the spread is not known" in once.attributes["description"]
     assert again.fingerprint == before
 
 

@@ -217,7 +217,7 @@ def test_what_makes_no_sense_is_told_in_one_line(tmp_path):
 # The folder of trainings
 
 
-def test_a_damaged_training_is_done_again(tmp_path):
+def test_a_damaged_training_is_done_again(tmp_path, capsys):
     oracle = small.oracle(tmp_path)
     request = asked(oracle, 2)
     first = oracle.evaluate(request, 0)
@@ -228,7 +228,12 @@ def test_a_damaged_training_is_done_again(tmp_path):
         again = small.oracle(tmp_path)
         same(first, again.evaluate(request, 0))
         assert again.trained == 1
+        assert "is damaged, or of an earlier version; it is made again" in capsys.readouterr().err
     assert other.exists()
+    one.unlink()
+    one.mkdir()
+    with pytest.raises(UserError, match=one.name):
+        small.oracle(tmp_path).evaluate(request, 0)
 
 
 SLOW = """

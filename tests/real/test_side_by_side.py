@@ -287,11 +287,12 @@ def test_more_cells_of_a_space_that_cannot_be_listed_begin_with_the_same_ones(tm
     assert len(np.unique(DARTS().key(more), axis=0)) == 5
 
 
-def test_data_whose_name_no_table_can_hold_are_refused_before_anything_is_trained(tmp_path, capsys):
-    data = small.write(tmp_path / "two words.npz")
+@pytest.mark.parametrize("name", ["two words", "codes", "_faces", "-o"])
+def test_data_whose_name_no_table_can_hold_are_refused_before_anything_is_trained(name, tmp_path, capsys):
+    data = small.write(tmp_path / f"{name}.npz")
     options = ["--data", str(data), "-o", str(tmp_path / "x.h5"), "--device", "cpu", "--width", "2", "--cells", "2"]
     assert command.main(["record", "nasbench201", *options]) == 2
-    assert "rename it" in capsys.readouterr().err
+    assert "rename them" in capsys.readouterr().err
     assert not (tmp_path / "x.recorded").exists()
 
 
@@ -374,6 +375,8 @@ def test_the_command_records_and_says_what_is_wrong(tmp_path, capsys):
         (["record", "nasbench201", *options, "--processes", "9" * 5000], "at most 4,096"),
         (["record", "nasbench201", "-o", "mine"], "ends in .h5"),
         (["record", "nasbench201", "-o", "."], "ends in .h5"),
+        (["record", "nasbench201", "-o", "my table.h5"], "a table is found by its name"),
+        (["measure", "macronas", *measured, "--batch", "1", "--side", "8", "--widths", "4"], "larger --batch"),
         (["measure", "nasbench201", "-o", "/"], "ends in .h5"),
         (["supernet", "nasbench201", "-o", ""], "ends in .json"),
         (["prestudy", "-o", str(out)], "ends in .json"),

@@ -276,6 +276,9 @@ def test_the_command_correlates_proxies_with_a_table(tmp_path, capsys):
     other = synthetic.write(tmp_path / "o.h5", NASBench101("A4"), synthetic.figures(NASBench101("A4")))
     assert command.main([*options, "--against", str(other.path)]) == 2
     assert "not of nasbench201" in capsys.readouterr().err
+    timed = str(find("timings/k80"))
+    assert command.main([*options, "--against", timed]) == 2
+    assert "holds seconds and no errors" in capsys.readouterr().err
     digits = str(find("nasbench201_digits"))
     assert command.main([*options, "--against", digits]) == 2
     assert "recorded on other data (digits) than --data bars" in capsys.readouterr().err

@@ -191,3 +191,20 @@ def test_latex_compiles(made: tuple[Path, reports.Report], tmp_path: Path) -> No
     assert done.returncode == 0, done.stdout[-1500:]
     assert "Overfull" not in done.stdout
     assert (tmp_path / "paper.pdf").is_file()
+
+
+def test_fidelity_calls_equals_equal_and_tells_where_nothing_can_be_told() -> None:
+    from reports.sections.fidelity import Agreement, _order, _ordered
+    from reports.statistics import two_samples
+
+    def agreement(table: list[float], trained: list[float]) -> Agreement:
+        one, other = np.array(table), np.array(trained)
+        return Agreement("RS", one, other, two_samples(one, other), (1.0, 1.0), (1.0, 1.0, 1.0))
+
+    assert agreement([0.1, 0.1], [0.1, 0.1]).agrees is True
+    assert agreement([0.1], [0.1]).agrees is None
+    assert agreement([0.1, 0.2, 0.15], [0.12, 0.2, 0.1]).agrees is True
+    assert agreement([0.1, 0.11, 0.1], [0.5, 0.51, 0.52]).agrees is False
+    assert agreement([np.nan], [np.nan]).means == pytest.approx((np.nan, np.nan), nan_ok=True)
+    assert _ordered(["a", "b", "c", "d"], np.array([2.5, 1.0, 2.5, np.nan])) == "b < a = c"
+    assert np.isnan(_order([agreement([0.1, 0.1], [0.1, 0.1])] * 2)).all()

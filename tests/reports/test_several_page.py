@@ -112,6 +112,13 @@ def test_a_run_made_before_its_front_was_known_is_held_against_it() -> None:
     assert (hypervolume.regret(late, [1, 200, BUDGET]) == hypervolume.regret(whole, [1, 200, BUDGET])).all()
 
 
+def test_a_run_that_found_nothing_lacks_all_of_the_front() -> None:
+    one = run("toy/one/mmacs", "DMLS", 0)
+    none = replace(one, evaluation=one.evaluation[:0], seconds=one.seconds[:0], codes=one.codes[:0],
+                   objectives=one.objectives[:0], held_out=one.held_out[:0])  # fmt: skip
+    assert read_at([hypervolume.judged(none, KNOWN)], np.inf, "hypervolume_regret") == pytest.approx(VOLUME)
+
+
 def test_rounding_makes_no_negative_regret() -> None:
     told = hypervolume.judged(run("toy/one/mmacs", "DMLS", 0))
     nearly = replace(told, about={**told.about, "front_hypervolume": told.about["hypervolume"][-1] - 1e-16})
@@ -449,3 +456,13 @@ def test_the_player_slides_plays_to_the_end_and_leaves_methods_out(html: str, tm
         "69.00, 4 of 4 points of the true front. The true front: 69.00."
     )
     assert found["button"] == "Play"
+
+
+def test_methods_that_end_alike_are_not_put_into_an_order(tmp_path: Path) -> None:
+    folder = suite(tmp_path / "out", tasks=("toy/one/mmacs",))
+    results = read(folder.path)
+    same = results.runs["toy/one/mmacs", "LS"]
+    alike = replace(results, runs=dict.fromkeys(results.runs, same))
+    study = several.study(alike)
+    sections, _ = several.ranking(study, compare_all(alike))
+    assert "LS, NSGA-II and DMLS end alike." in str(sections)

@@ -10,7 +10,8 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs torch, the extra `real`")
 
-from nasbench_sim import Task, simulate
+import reports
+from nasbench_sim import Task, UserError, simulate
 from nasbench_sim.real import oracle as real_oracle
 from nasbench_sim.real.device import Device
 from nasbench_sim.strategies.greedy_search import GreedySearch
@@ -157,6 +158,10 @@ def test_several_objectives_are_held_against_the_front_of_all_runs(suite, task, 
     page = (out / "report.html").read_text()
     for text in ("TRAINED HERE", "nobody knows its front", "hypervolume regret"):
         assert text in page
+    path = out / f"evidence/front-{task.replace('/', '-')}.json"
+    path.write_text(json.dumps({**front, "fingerprint": "of others"}))
+    with pytest.raises(UserError, match="the front of earlier runs"):
+        reports.build(out)
 
 
 @pytest.mark.parametrize("options", [("--budget", 1), ("--budget", 3, "--learning-rate", 999999)])

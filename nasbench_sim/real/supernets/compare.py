@@ -92,6 +92,8 @@ def _cells(space: Space, cells: int, against: Table | None) -> tuple[Codes, np.n
     rng = stream(0, "correlated", space.name)
     if against is None:
         return space.sample(rng, min(cells, space.size or cells)), np.empty(0)
+    if not against.data_sets:
+        raise UserError(f"{against.path} holds seconds and no errors: there is nothing to correlate proxies with")
     if against.space != space.name or against.codes.shape[1] != space.dimension:
         raise UserError(f"{against.path} is a table of {against.space}, not of {space.name}")
     there = np.flatnonzero(space.valid(against.codes))
