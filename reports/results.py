@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nasbench_sim.errors import UserError
 from nasbench_sim.trace import Trace
 from reports.axis import AXES, SECONDS, Axis, along
@@ -129,6 +131,7 @@ def read(folder: Path) -> Results:
     runs = _runs(folder, manifest, listed, {(task, s.name) for task in names for s in strategies})
     true = fronts(folder, {task.name: task.provenance.get("fingerprint", "") for task in tasks})
     if manifest.get("metric") == "hypervolume":
+        _check_found(folder, tasks, true, runs)
         runs = {group: tuple(judged(trace, true.get(group[0])) for trace in traces) for group, traces in runs.items()}
     return Results(
         folder=folder,
@@ -141,6 +144,17 @@ def read(folder: Path) -> Results:
         axis=axis,
         fronts=true,
     )
+
+
+def _check_found(
+    folder: Path, tasks: tuple[Task, ...], true: Mapping[str, Front], runs: Mapping[tuple[str, str], tuple[Trace, ...]]
+) -> None:
+    """Whether the front is there that runs by training are held against, unless none of them found anything."""
+    for (name, _), traces in runs.items():
+        trained = any(task.name == name and task.provenance.get("kind") == "trained" for task in tasks)
+        found = any(np.isfinite(trace.objectives).all(axis=1).any() for trace in traces)
+        if trained and found and name not in true:
+            raise UserError(f"{folder / 'evidence'} lacks the front of {name}: run the suite again, its runs are kept")
 
 
 def _manifest(folder: Path) -> Mapping[str, Any]:

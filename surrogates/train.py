@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nasbench_sim.errors import UserError
 from surrogates import card, commands, evaluation, folder, kinds, surrogate
-from surrogates.splits import random_split
+from surrogates.splits import LEAST_ROWS, random_split
 from surrogates.targets import main_target, rows_with
 
 SHARE = 0.8  # of the rows learned where nothing else is asked
@@ -54,6 +54,11 @@ def _train(options: argparse.Namespace) -> None:
     space, table, data_set = commands.task_of(options.task, options.data)
     target = main_target(table, data_set)
     candidates = rows_with(table, target, skip_missing=options.skip_missing)
+    if len(candidates) < LEAST_ROWS + LEAST_HELD_OUT:
+        raise UserError(
+            f"{table.path} has {len(candidates)} rows with figures, too few to learn from and to judge by: at least "
+            f"{LEAST_ROWS + LEAST_HELD_OUT} are needed, so record or import more"
+        )
     split = random_split(candidates, SHARE if options.rows is None else options.rows, options.seed)
     if len(split.held_out) < LEAST_HELD_OUT:
         raise UserError(

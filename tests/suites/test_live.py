@@ -162,6 +162,9 @@ def test_several_objectives_are_held_against_the_front_of_all_runs(suite, task, 
     path.write_text(json.dumps({**front, "fingerprint": "of others"}))
     with pytest.raises(UserError, match="the front of earlier runs"):
         reports.build(out)
+    path.unlink()
+    with pytest.raises(UserError, match=f"lacks the front of {task}"):
+        reports.build(out)
 
 
 @pytest.mark.parametrize("options", [("--budget", 1), ("--budget", 3, "--learning-rate", 999999)])
