@@ -71,7 +71,8 @@ def scaled(oracle: RealOracle) -> Normalised:
 
 def _ends(space: Space, count: str) -> Codes:
     """The configurations with the least and the most of a count, ``[2, d]``."""
-    values = np.asarray(getattr(space, count)(codes := _candidates(space)))
+    codes = _candidates(space)
+    values = np.asarray(getattr(space, count)(codes))
     return codes[[int(np.argmin(values)), int(np.argmax(values))]]
 
 

@@ -17,6 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from suites.live_options import count
+
 if TYPE_CHECKING:
     from suites.gate.baseline import Baseline
     from suites.gate.compare import Outcome
@@ -154,7 +156,7 @@ def _calibrate(options: argparse.Namespace) -> int:
 
     started = time.monotonic()
     order = _order(options)
-    repetitions, pool = _number(options.repetitions, "--repetitions"), _number(options.pool, "--pool")
+    repetitions, pool = count(options.repetitions, "--repetitions"), count(options.pool, "--pool")
     met = calibrate(order, repetitions, pool, _workers(options))
     print(f"done in {time.monotonic() - started:.1f} s")
     return PASS if met else REGRESSED
@@ -168,15 +170,7 @@ def _order(options: argparse.Namespace) -> Order:
 
 
 def _workers(options: argparse.Namespace) -> int:
-    return (os.cpu_count() or 1) if options.workers is None else _number(options.workers, "--workers")
-
-
-def _number(text: str, option: str) -> int:
-    from nasbench_sim.errors import UserError
-
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise UserError(f"{option} {text}: it must be a whole number of at least 1")
-    return int(text)
+    return (os.cpu_count() or 1) if options.workers is None else count(options.workers, "--workers")
 
 
 if __name__ == "__main__":

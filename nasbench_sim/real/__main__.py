@@ -126,7 +126,7 @@ def _record(options: argparse.Namespace) -> int:
     from nasbench_sim.real.device import device
     from nasbench_sim.real.networks import SMALL, Shape
     from nasbench_sim.real.recipes import recipe
-    from nasbench_sim.real.recorded_before import recorded_before
+    from nasbench_sim.real.recorded_before import planned
     from nasbench_sim.real.recording import Recording, record
     from nasbench_sim.real.side_by_side import STACKED
 
@@ -142,8 +142,6 @@ def _record(options: argparse.Namespace) -> int:
     # As one where they can be stacked; else on streams of their own, of which a few keep a device busy.
     together = 1 if there.kind == "cpu" else 256 if space.name == STACKED else 8
     processes = perhaps(options.processes, "--processes") or (1 if there.kind == "cuda" else os.cpu_count() or 1)
-    if there.kind == "cpu" and processes > 1:
-        there = device("cpu", threads=1)
     recording = Recording(
         space, data, how, Shape(data.inputs, data.classes, width, cells), there,
         None if options.cells == "all" else positive(options.cells, "--cells"),
@@ -154,7 +152,7 @@ def _record(options: argparse.Namespace) -> int:
         processor_time=there.kind == "cpu" and (processes > 1 or options.threads == "1"),
     )  # fmt: skip
     seconds = None if options.hours is None else 3600 * number(options.hours, "--hours")
-    with progress("trainings", len(recorded_before(recording, options.out).codes) * recording.repeats) as advance:
+    with progress("trainings", len(planned(recording, options.out)[0]) * recording.repeats) as advance:
         table, left = record(recording, options.out, seconds=seconds, processes=processes, advance=advance)
     print(f"wrote {table.path}: {len(table):,} configurations. {table.attributes['description']}")
     if left:

@@ -152,11 +152,7 @@ def _from_parts(path: Path, parts: Mapping[str, tuple[npt.NDArray[Any], npt.NDAr
     name = path.stem
     if "all" in splits:
         return _split(name, splits["all"].images, splits["all"].labels, f"of {path.name}", shuffled=True)
-    _check_given(path, splits)
-    if "val" in splits:
-        return _checked(name, splits["train"], splits["val"], splits["test"], "as its publisher split it", path)
-    train, validation = _held_out(name, splits["train"])
-    return _checked(name, train, validation, splits["test"], "a fifth of its training images validate", path)
+    return _given(name, splits, "as its publisher split it", path)
 
 
 def cifar(path: Path, classes: int) -> Data:
@@ -231,11 +227,7 @@ def folder(path: Path) -> Data:
         part: Split(images, labels)
         for part, images, (_, labels) in zip(read, np.split(loaded, ends), read.values(), strict=True)
     }
-    _check_given(path, splits)
-    if "val" in splits:
-        return _checked(path.name, splits["train"], splits["val"], splits["test"], "as its folders split it", path)
-    train, validation = _held_out(path.name, splits["train"])
-    return _checked(path.name, train, validation, splits["test"], "a fifth of its training images validate", path)
+    return _given(path.name, splits, "as its folders split it", path)
 
 
 def _folders(path: Path) -> set[str]:
@@ -388,6 +380,15 @@ def _count_classes(path: Path, splits: tuple[Split, ...]) -> int:
     if len(np.unique(splits[0].labels)) < 2:
         raise UserError(f"{path}: its training images show one class, and there is nothing to tell apart")
     return classes
+
+
+def _given(name: str, splits: Mapping[str, Split], about: str, path: Path) -> Data:
+    """Of the splits that a data set brings: train and test, and perhaps val."""
+    _check_given(path, splits)
+    if "val" in splits:
+        return _checked(name, splits["train"], splits["val"], splits["test"], about, path)
+    train, validation = _held_out(name, splits["train"])
+    return _checked(name, train, validation, splits["test"], "a fifth of its training images validate", path)
 
 
 def _check_given(path: Path, splits: Mapping[str, Split]) -> None:

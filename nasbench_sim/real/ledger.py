@@ -66,7 +66,7 @@ class Ledger:
                     made = {"format": FORMAT, "identity": identity, **make(checkpoint)}
                     found = dict(json.loads(json.dumps(made)))  # as whoever reads the file has it
                     with beside(path) as partial:
-                        partial.write_text(json.dumps({**found, SUM: _sum(found)}, indent=1) + "\n", encoding="utf-8")
+                        partial.write_text(_text(found), encoding="utf-8")
                     checkpoint.unlink(missing_ok=True)
                 lock.unlink(missing_ok=True)  # whoever still waits for it finds the training
         except OSError as error:
@@ -90,7 +90,7 @@ class Ledger:
 
 
 def identity(about: Mapping[str, object]) -> str:
-    """sha256 (hexadecimal) of what a training is, plain values by name."""
+    """sha256 (hexadecimal) of plain values by name, such as what a training is."""
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
@@ -106,13 +106,12 @@ def _read(path: Path) -> Mapping[str, Any] | None:
     """What a file holds; None of one that is missing, damaged, altered or of another format."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        if found["format"] != FORMAT or found.pop(SUM) != _sum(found):
+        if found["format"] != FORMAT or found.pop(SUM) != identity(found):
             return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return dict(found)
 
 
-def _sum(content: Mapping[str, Any]) -> str:
-    """sha256 (hexadecimal) of what a file holds."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+def _text(content: Mapping[str, Any]) -> str:
+    return json.dumps({**content, SUM: identity(content)}, indent=1) + "\n"

@@ -44,24 +44,36 @@ class Before:
     together: tuple[int, ...]
 
 
+def planned(recording: Recording, path: Path) -> tuple[Codes, Table | None]:
+    """What is to be recorded, ``[n, d]``, and the table of a part of it that is at the path.
+
+    Configurations that the table has beyond those of the recording come last: nothing recorded is lost.
+
+    Raises:
+        UserError: the table is damaged, or is no part of this recording: it would be overwritten.
+    """
+    codes = recording.codes()
+    if not path.is_file():
+        return codes, None
+    table = _checked(recording, path)
+    own = RowIndex(recording.space.key(codes))
+    return np.concatenate([codes, table.codes[own.rows(recording.space.key(table.codes)) < 0]]), table
+
+
 def recorded_before(recording: Recording, path: Path) -> Before:
     """What is to be recorded, and which trainings of it are there already.
 
     They are those that are kept beside the table, in whatever groups they were trained, and those of the table itself.
-    Configurations that the table has beyond those of the recording come last: nothing recorded is lost.
 
     Raises:
-        UserError: the table is damaged, or is no part of this recording: it would be overwritten; or what is kept has
-            seconds of another kind, so that all of it would be trained again.
+        UserError: see ``planned``; or what is kept has seconds of another kind, so that all of it would be trained
+            again.
     """
-    codes = recording.codes()
+    codes, table = planned(recording, path)
     found: dict[tuple[int, int], Mapping[str, Any]] = {}
     devices: dict[str, None] = {}
     together: set[int] = set()
-    if path.is_file():
-        table = _checked(recording, path)
-        own = RowIndex(recording.space.key(codes))
-        codes = np.concatenate([codes, table.codes[own.rows(recording.space.key(table.codes)) < 0]])
+    if table is not None:
         found |= _of_table(recording, table, codes)
         devices |= dict.fromkeys(str(table.attributes["device"]).split(DEVICES))
         together |= {int(one) for one in str(table.attributes.get("together", "")).split(",") if one}
